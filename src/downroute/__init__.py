@@ -1,0 +1,1 @@
+"""Find which LLM workloads can move to a cheaper model, prove it, route by that proof."""

@@ -1,0 +1,1 @@
+"""PURE: what an answer says. Shared by live checks and offline scorers."""

@@ -1,0 +1,176 @@
+"""PURE: OpenAI chat-completions wire format → `Answer` and `Usage`.
+
+Anything malformed reads as *missing*, never as an error: an upstream's nonsense is judged by
+checks and scorers, not by an exception here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from downroute.prompts import canonical_json, content_text, digest
+from downroute.records import Answer, Json, TokenLogprob, ToolCall, Usage
+
+
+def answer_from_completion(body: Mapping[str, Json], choice: int = 0) -> Answer:
+    """The answer in a ``chat.completion`` body's ``choice``."""
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choice < len(choices):
+        return Answer()
+    picked = choices[choice]
+    if not isinstance(picked, Mapping):
+        return Answer()
+    message = picked.get("message")
+    answer = answer_from_message(message if isinstance(message, Mapping) else {})
+    return Answer(
+        text=answer.text,
+        tool_calls=answer.tool_calls,
+        finish_reason=_text(picked.get("finish_reason")),
+        refusal=answer.refusal,
+        logprobs=_logprobs(picked.get("logprobs")),
+    )
+
+
+def answer_from_message(message: Mapping[str, Json]) -> Answer:
+    """The answer in an assistant message, as logs of whole conversations hold it."""
+    content = message.get("content")
+    calls = message.get("tool_calls")
+    return Answer(
+        text=content_text(content) if content is not None else None,
+        tool_calls=tuple(_tool_calls(calls if isinstance(calls, list) else [])),
+        refusal=_text(message.get("refusal")),
+    )
+
+
+def usage_from_completion(body: Mapping[str, Json]) -> Usage:
+    """The usage block of a completion or of a stream's last chunk; missing fields stay ``None``."""
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping):
+        return Usage()
+    prompt_details = usage.get("prompt_tokens_details")
+    output_details = usage.get("completion_tokens_details")
+    return Usage(
+        input_tokens=_count(usage.get("prompt_tokens")),
+        output_tokens=_count(usage.get("completion_tokens")),
+        cached_input_tokens=_detail(prompt_details, "cached_tokens"),
+        reasoning_tokens=_detail(output_details, "reasoning_tokens"),
+    )
+
+
+def completion_from_chunks(chunks: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+    """A stream's chunks as the ``chat.completion`` body they spell out."""
+    body: dict[str, Any] = {"object": "chat.completion"}
+    choices: dict[int, dict[str, Any]] = {}
+    for chunk in chunks:
+        for key in ("id", "created", "model", "system_fingerprint"):
+            if chunk.get(key) is not None:
+                body.setdefault(key, chunk[key])
+        if isinstance(chunk.get("usage"), Mapping):
+            body["usage"] = chunk["usage"]
+        parts = chunk.get("choices")
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, Mapping):
+                _add_delta(choices, part)
+    body["choices"] = [choices[i] for i in sorted(choices)]
+    for choice in body["choices"]:
+        calls = choice["message"].get("tool_calls")
+        if calls is not None:
+            choice["message"]["tool_calls"] = [calls[i] for i in sorted(calls)]
+    return body
+
+
+def answer_digest(answer: Answer) -> str:
+    """Identity of what was said: text and tool calls, not ids, logprobs or finish reasons.
+
+    Arguments are compared as JSON where they parse, so spacing makes no other answer.
+    """
+    calls = [[call.name, _canonical_arguments(call.arguments)] for call in answer.tool_calls]
+    return digest([answer.text or "", calls])
+
+
+def _canonical_arguments(arguments: str) -> str:
+    try:
+        return canonical_json(json.loads(arguments))
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def _add_delta(choices: dict[int, dict[str, Any]], part: Mapping[str, Json]) -> None:
+    index = _count(part.get("index")) or 0
+    choice = choices.setdefault(
+        index, {"index": index, "message": {"role": "assistant", "content": None}}
+    )
+    message = choice["message"]
+    delta = part.get("delta")
+    delta = delta if isinstance(delta, Mapping) else {}
+    for key in ("content", "refusal"):
+        if isinstance(delta.get(key), str):
+            message[key] = (message.get(key) or "") + delta[key]
+    calls = delta.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, Mapping):
+            _add_tool_delta(message.setdefault("tool_calls", {}), call)
+    logprobs = part.get("logprobs")
+    if isinstance(logprobs, Mapping) and isinstance(logprobs.get("content"), list):
+        kept = choice.setdefault("logprobs", {"content": []})
+        kept["content"].extend(logprobs["content"])
+    if part.get("finish_reason") is not None:
+        choice["finish_reason"] = part["finish_reason"]
+
+
+def _add_tool_delta(calls: dict[int, dict[str, Any]], delta: Mapping[str, Json]) -> None:
+    stated = _count(delta.get("index"))
+    index = len(calls) if stated is None else stated
+    call = calls.setdefault(index, {"type": "function", "function": {"name": "", "arguments": ""}})
+    if delta.get("id"):
+        call["id"] = delta["id"]
+    function = delta.get("function")
+    if isinstance(function, Mapping):
+        for key in ("name", "arguments"):
+            if isinstance(function.get(key), str):
+                call["function"][key] += function[key]
+
+
+def _tool_calls(calls: list[Json]) -> Iterable[ToolCall]:
+    for call in calls:
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+            continue
+        arguments = function.get("arguments")
+        if not isinstance(arguments, str):
+            arguments = canonical_json(arguments if arguments is not None else {})
+        yield ToolCall(name=function["name"], arguments=arguments, id=_text(call.get("id")))
+
+
+def _logprobs(block: Json) -> tuple[TokenLogprob, ...] | None:
+    content = block.get("content") if isinstance(block, Mapping) else None
+    if not isinstance(content, list):
+        return None
+    return tuple(_token(t) for t in content if isinstance(t, Mapping) and "logprob" in t)
+
+
+def _token(entry: Mapping[str, Json]) -> TokenLogprob:
+    top = entry.get("top_logprobs")
+    return TokenLogprob(
+        token=str(entry.get("token", "")),
+        logprob=float(entry["logprob"]),
+        top=tuple(
+            (str(t.get("token", "")), float(t["logprob"]))
+            for t in (top if isinstance(top, list) else ())
+            if isinstance(t, Mapping) and "logprob" in t
+        ),
+    )
+
+
+def _detail(block: Json, key: str) -> int | None:
+    return _count(block.get(key)) if isinstance(block, Mapping) else None
+
+
+def _count(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None

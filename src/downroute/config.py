@@ -1,0 +1,220 @@
+"""``downroute.yaml`` → `Settings`: upstreams, which model lives where, prices, store, privacy.
+
+Everything has a default, so the file may be absent. Secrets are named (``env:NAME`` or
+``file:PATH``), never written; they are read at the moment they are used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from downroute import yamlfile
+from downroute.errors import ConfigError
+from downroute.yamlfile import Strict
+
+DEFAULT_PATH = Path("downroute.yaml")
+
+
+def _secret_reference(value: str) -> str:
+    kind, colon, name = value.partition(":")
+    if kind not in ("env", "file") or not colon or not name:
+        raise ValueError(
+            "a key is named, not written: use env:VARIABLE or file:PATH (the value is not shown)"
+        )
+    return value
+
+
+def _http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    return value.rstrip("/")
+
+
+SecretReference = Annotated[str, AfterValidator(_secret_reference)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Upstream(Strict):
+    """One API that answers. ``concurrency`` bounds how many calls a study keeps in flight."""
+
+    base_url: HttpUrl
+    key: SecretReference | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    timeout_s: float = Field(default=120.0, gt=0)
+    concurrency: int = Field(default=16, ge=1, le=1000)
+
+
+class ModelSettings(Strict):
+    """Where a model lives and how requests are adapted to it, in this order: ``drop`` removes
+    parameters, ``rename`` moves them to another name, ``set`` overwrites or adds them. ``name``
+    is what the upstream calls it."""
+
+    upstream: str | None = None
+    name: str | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
+    rename: dict[str, str] = Field(default_factory=dict)
+    drop: list[str] = Field(default_factory=list)
+
+
+class Price(Strict):
+    """USD per million tokens, with where and when it was read."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+    source: str = "downroute.yaml"
+    date: str | None = None
+
+
+class StoreSettings(Strict):
+    """Where calls are kept, and how much of what was said in them by the gateway."""
+
+    path: Path = Path(".downroute")
+    bodies: Literal["none", "redacted", "full"] = "none"
+    redact: list[str] = Field(default_factory=list)
+    """Further regular expressions that ``redacted`` removes."""
+
+
+class TaskSettings(Strict):
+    """What one task asks for besides the defaults. ``scorer`` is a name or ``{name: options}``."""
+
+    scorer: str | dict[str, dict[str, Any]] | None = None
+    margin: Share | None = None
+
+
+class ServeSettings(Strict):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    timeout_s: float = Field(default=600.0, gt=0)
+    """The longest a reply may take, all attempts together."""
+    heartbeat_s: float = Field(default=5.0, gt=0)
+    """How often a buffered stream sends a comment so that nobody hangs up."""
+
+
+class Settings(Strict):
+    """All of ``downroute.yaml``."""
+
+    upstreams: dict[str, Upstream] = Field(default_factory=dict)
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
+    prices: dict[str, Price] = Field(default_factory=dict)
+    store: StoreSettings = StoreSettings()
+    serve: ServeSettings = ServeSettings()
+    tasks: dict[str, TaskSettings] = Field(default_factory=dict)
+    policy: Path = Path("policy.yaml")
+    margin: Share = 0.05
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    examples: int = Field(default=500, ge=20)
+    budget_usd: float | None = Field(default=None, ge=0)
+
+    def upstream_of(self, model: str) -> tuple[str, Upstream]:
+        """The name and settings of the upstream where ``model`` lives: the one its entry names,
+        else the first one of the file.
+
+        Raises:
+            ConfigError: there is no upstream at all.
+        """
+        named = self.models[model].upstream if model in self.models else None
+        if named is not None:
+            return named, self.upstreams[named]
+        for name, upstream in self.upstreams.items():
+            return name, upstream
+        raise ConfigError(
+            f"no upstream to ask '{model}': add `upstreams: {{NAME: {{base_url: URL, key: "
+            "env:VARIABLE}}` to downroute.yaml or pass --upstream URL"
+        )
+
+    def model(self, name: str) -> ModelSettings:
+        return self.models.get(name, _AS_IT_COMES)
+
+
+_AS_IT_COMES = ModelSettings()
+
+
+def load(path: Path | None = None, *, upstream: str | None = None) -> Settings:
+    """The settings in ``path``; defaults where it is ``None`` and ``downroute.yaml`` is absent.
+
+    ``upstream`` is a URL that stands in for every upstream of the file (``--upstream``); models
+    keep their parameter settings. Relative paths in the file start at its folder.
+
+    Raises:
+        ConfigError: unreadable, not YAML, an unknown key, a wrong value; with file:line:column.
+    """
+    file = path or DEFAULT_PATH
+    settings = Settings()
+    if path is not None or file.exists():
+        settings = parse(_read(file), str(file))
+        settings = _anchored(settings, file.parent)
+    if upstream is not None:
+        try:
+            only = Upstream(base_url=upstream)
+        except ValueError:
+            raise ConfigError(
+                f"--upstream: {upstream!r} is no URL; it begins with http:// or https://"
+            ) from None
+        models = {n: m.model_copy(update={"upstream": None}) for n, m in settings.models.items()}
+        settings = settings.model_copy(update={"upstreams": {"upstream": only}, "models": models})
+    return settings
+
+
+def parse(text: str, name: str) -> Settings:
+    """``text`` as settings. ``name`` stands in error messages.
+
+    Raises:
+        ConfigError: with ``name:line:column`` for every fault.
+    """
+    tree = yamlfile.parse(text, name)
+    settings = yamlfile.validate(tree, Settings, name)
+    for model, entry in settings.models.items():
+        if entry.upstream is not None and entry.upstream not in settings.upstreams:
+            line, column = yamlfile.position(tree, ["models", model, "upstream"])
+            known = ", ".join(settings.upstreams) or "none"
+            raise ConfigError(
+                f"{name}:{line}:{column}: model '{model}' names upstream '{entry.upstream}', "
+                f"which is not under `upstreams:` (there: {known})"
+            )
+    return settings
+
+
+def read_secret(reference: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The secret a reference names; ``None`` for no reference.
+
+    Raises:
+        ConfigError: the variable is not set or the file cannot be read; names it, shows nothing.
+    """
+    if reference is None:
+        return None
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        value = environment.get(name, "").strip()
+        if not value:
+            raise ConfigError(f"{name} is not set in the environment; export it ({reference})")
+        return value
+    try:
+        value = Path(name).expanduser().read_text(encoding="utf-8").strip()
+    except OSError as fault:
+        raise ConfigError(f"cannot read the key file {name}: {fault.strerror}") from None
+    if not value:
+        raise ConfigError(f"the key file {name} is empty")
+    return value
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{file}: there is no such file; leave out --config or write it"
+        ) from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"{file}: cannot be read: {fault}") from None
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    store = settings.store.model_copy(update={"path": folder / settings.store.path})
+    return settings.model_copy(update={"store": store, "policy": folder / settings.policy})

@@ -1,0 +1,1 @@
+"""PURE: what an attempt costs and what a route saves."""

@@ -1,0 +1,290 @@
+"""The nouns. Pure values: frozen, equal when their content is equal, no I/O, units in names.
+
+Identity, storage and pricing are other rooms' business. ``None`` always means *not known*; it
+is never a stand-in for zero. Money is float USD, time is float seconds, instants are Unix
+seconds (UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Json = Any
+"""A value as ``json.loads`` gives it."""
+
+
+class Purpose(StrEnum):
+    """Why a model is asked."""
+
+    ANSWER = "answer"
+    SELF_CHECK = "self_check"
+    HELPER = "helper"
+    SHADOW = "shadow"
+
+
+class Decision(StrEnum):
+    """How the gateway came to the reply it sent (the header ``x-downroute-decision``)."""
+
+    DIRECT = "direct"
+    """A route with one model answered."""
+    ACCEPTED = "accepted"
+    """A cascade's cheaper model answered and its answer passed."""
+    ESCALATED = "escalated"
+    """A cascade's cheaper answer did not pass; a later model's was sent."""
+    FALLBACK = "fallback"
+    """An upstream failed; a later model's answer was sent."""
+    BYPASSED = "bypassed"
+    """The client or ``policy off`` asked for the baseline."""
+    PASSTHROUGH = "passthrough"
+    """No route speaks of this request; it went where it was addressed."""
+    OBSERVED = "observed"
+    """There is no policy; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer. ``cached_input_tokens`` are part of ``input_tokens`` and
+    ``reasoning_tokens`` part of ``output_tokens``, as OpenAI counts them."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One function call a model asked for; ``arguments`` is the JSON text as it was sent."""
+
+    name: str
+    arguments: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One answer token with its natural-log probability and its recorded alternatives."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said, whatever the wire shape it came in."""
+
+    text: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    refusal: str | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One model asked once on behalf of one call. ``error`` is set exactly when the upstream gave
+    no usable answer. ``checks`` map a check's name to passed, failed, or ``None`` = not
+    applicable; ``signals`` map a signal's name to its number, ``None`` = missing."""
+
+    model: str
+    purpose: Purpose = Purpose.ANSWER
+    status: int | None = None
+    error: str | None = None
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    first_byte_s: float | None = None
+    finish_reason: str | None = None
+    snapshot: str | None = None
+    checks: Mapping[str, bool | None] = field(default_factory=dict)
+    signals: Mapping[str, float | None] = field(default_factory=dict)
+    score: float | None = None
+    """The value of the route's ``escalate.score`` on this answer."""
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One logged request with the answer that was sent. Importers and the gateway both write it.
+
+    ``model`` is the name the answering model was asked by; ``snapshot`` the one its upstream
+    reported. ``request`` is an OpenAI chat body; it and ``answer`` are ``None`` where content is
+    not kept. ``task`` is the declared task; ``fingerprint`` is always known.
+    """
+
+    id: str
+    source: str
+    model: str
+    fingerprint: str = ""
+    request: Mapping[str, Json] | None = None
+    answer: Answer | None = None
+    task: str | None = None
+    row: str | None = None
+    reference: Json = None
+    slice: str | None = None
+    requested_model: str | None = None
+    snapshot: str | None = None
+    started_at: float | None = None
+    latency_s: float | None = None
+    first_byte_s: float | None = None
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    status: int | None = None
+    error: str | None = None
+    stream: bool = False
+    decision: Decision | None = None
+    reason: str | None = None
+    policy_digest: str | None = None
+    session: str | None = None
+    subject: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedScore:
+    """What a recording's source said of one model's answer to one row; kept beside the log for
+    the scorer ``recorded``. ``score`` in [0, 1] or ``None`` = the source gave none."""
+
+    task: str
+    row: str
+    model: str
+    request_digest: str
+    answer_digest: str
+    score: float | None
+    self_check: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that could not be used: kept aside, with the reason, never dropped silently."""
+
+    source: str
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A kind of request found in the log. ``name`` is the declared one, else made from the
+    fingerprint. ``shape`` says what answers look like and suggests how to score them."""
+
+    name: str
+    declared: bool
+    shape: str
+    calls: int
+    fingerprints: tuple[str, ...]
+    models: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One distinct request of a task with the baseline's logged answer. ``weight`` is how many
+    logged calls it stands for."""
+
+    id: str
+    task: str
+    request: Mapping[str, Json]
+    request_digest: str
+    baseline_answer: Answer
+    baseline_usage: Usage = Usage()
+    baseline_cost_usd: float | None = None
+    baseline_latency_s: float | None = None
+    reference: Json = None
+    slice: str | None = None
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a scorer made of one answer: a number in [0, 1], or ``None`` with the reason why it
+    could not say. Unscored is neither a pass nor a fail."""
+
+    value: float | None
+    reason: str | None = None
+
+    @classmethod
+    def unscored(cls, reason: str) -> Score:
+        return cls(None, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One model's answer to one example, scored."""
+
+    example_id: str
+    model: str
+    answer: Answer | None
+    score: Score
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    error: str | None = None
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinearScore:
+    """``intercept + Σ weight·signal``: the readable score a route escalates by."""
+
+    intercept: float
+    weights: Mapping[str, float]
+    above: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """A check named in a policy, with its argument where it takes one."""
+
+    name: str
+    argument: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A closed range of a request feature; ``None`` = open on that side."""
+
+    min: float | None = None
+    max: float | None = None
+
+    def holds(self, value: float) -> bool:
+        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which models answer one task, in order; the last one's answer is always accepted.
+
+    ``[large]`` leaves the task alone, ``[small]`` switches it, ``[small, large]`` with checks is
+    a cascade, a model listed twice is a retry. ``baseline`` is the model clients ask for.
+    """
+
+    task: str
+    models: tuple[str, ...]
+    baseline: str
+    match_task: str | None = None
+    fingerprints: frozenset[str] = frozenset()
+    when: Mapping[str, Bounds] = field(default_factory=dict)
+    checks: tuple[CheckSpec, ...] = ()
+    escalate: LinearScore | None = None
+    shadow: float = 0.0
+    evidence: Mapping[str, Json] | None = None
+    unproven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The routes as served. ``digest`` is over the text they were read from."""
+
+    routes: tuple[Route, ...]
+    digest: str
+    baseline: str | None = None
+    """Where ``downroute/auto`` goes when no route speaks of the request."""

@@ -1,0 +1,1 @@
+"""PURE: which route a request takes, and what to do next on it."""

@@ -1,0 +1,156 @@
+"""YAML files a person edits: text ↔ validated settings, with every fault's line and column.
+
+YAML 1.2 through ruamel.yaml's round-trip loader, so comments survive a rewrite. Text in, values
+out: reading and writing the file itself is the caller's business.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from downroute.errors import ConfigError
+
+
+class Strict(BaseModel):
+    """The base of every settings class: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Settings = TypeVar("Settings", bound=Strict)
+
+
+def parse(text: str, name: str, error: type[ConfigError] = ConfigError) -> CommentedMap:
+    """``text`` as a commented mapping (empty for an empty file). ``name`` stands in messages.
+
+    Raises:
+        error: no YAML, or YAML whose top is no mapping.
+    """
+    try:
+        tree = _yaml().load(text)
+    except MarkedYAMLError as fault:
+        mark = fault.problem_mark or fault.context_mark
+        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        raise error(f"{where}: not valid YAML: {fault.problem or fault.context}") from None
+    except YAMLError as fault:
+        raise error(f"{name}: not valid YAML: {fault}") from None
+    if tree is None:
+        return CommentedMap()
+    if not isinstance(tree, CommentedMap):
+        raise error(f"{name}:1:1: expected `key: value` lines, found {type(tree).__name__}")
+    return tree
+
+
+def validate(
+    tree: CommentedMap, shape: type[Settings], name: str, error: type[ConfigError] = ConfigError
+) -> Settings:
+    """The tree as ``shape``.
+
+    Raises:
+        error: one line per fault, each with ``name:line:column``.
+    """
+    try:
+        return shape.model_validate(plain(tree))
+    except ValidationError as faults:
+        lines = [_fault_line(tree, shape, name, dict(f)) for f in faults.errors()]
+        raise error("\n".join(dict.fromkeys(lines))) from None
+
+
+def dump(tree: Mapping[str, Any]) -> str:
+    """The tree as YAML text, comments kept."""
+    out = io.StringIO()
+    _yaml().dump(tree, out)
+    return out.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """A commented tree as plain dicts, lists and scalars."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for scalar in (int, float, str):
+        if isinstance(value, scalar):
+            return scalar(value)
+    return value
+
+
+def position(tree: Any, path: Sequence[str | int]) -> tuple[int, int]:
+    """1-based line and column of the deepest part of ``path`` that stands in the tree."""
+    line, column = 1, 1
+    for key in path:
+        mark = getattr(tree, "lc", None)
+        try:
+            if isinstance(tree, Mapping):
+                found = mark.key(key) if mark else None
+            else:
+                found = mark.item(key) if mark else None
+            tree = tree[key]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+        if found:
+            line, column = found[0] + 1, found[1] + 1
+    return line, column
+
+
+def _fault_line(tree: CommentedMap, shape: type[BaseModel], name: str, fault: Any) -> str:
+    path = fault["loc"]
+    line, column = position(tree, path)
+    where = f"{name}:{line}:{column}"
+    key = ".".join(str(p) for p in path)
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(shape, path[:-1])
+        near = difflib.get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+        return f"{where}: '{key}' is not a setting; {hint}"
+    if fault["type"] == "missing":
+        return f"{where}: '{key}' is missing"
+    message = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    given = fault.get("input")
+    shown = f" (found {given!r})" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{where}: '{key}': {message[:1].lower()}{message[1:]}{shown}"
+
+
+def _known_keys(shape: Any, path: Sequence[str | int]) -> list[str]:
+    """The setting names of the settings class that ``path`` leads to, as far as types tell."""
+    for key in path:
+        shape = _inner(shape, key)
+    fields = getattr(shape, "model_fields", {})
+    return sorted(f.alias or name for name, f in fields.items())
+
+
+def _inner(shape: Any, key: str | int) -> Any:
+    fields = getattr(shape, "model_fields", None)
+    if fields is not None:
+        by_alias = {f.alias or name: f for name, f in fields.items()}
+        return _settings_in(by_alias[str(key)].annotation) if str(key) in by_alias else None
+    return shape
+
+
+def _settings_in(annotation: Any) -> Any:
+    """The settings class inside ``X | None``, ``list[X]`` or ``dict[str, X]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _settings_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.width = 100
+    yaml.preserve_quotes = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
