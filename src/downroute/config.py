@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from downroute import yamlfile
 from downroute.errors import ConfigError
@@ -20,22 +21,27 @@ from downroute.yamlfile import Strict
 DEFAULT_PATH = Path("downroute.yaml")
 
 
-def _secret_reference(value: str) -> str:
-    kind, colon, name = value.partition(":")
+def _secret_reference(value: Any) -> str:
+    kind, colon, name = str(value).partition(":")
     if kind not in ("env", "file") or not colon or not name:
         raise ValueError(
             "a key is named, not written: use env:VARIABLE or file:PATH (the value is not shown)"
         )
-    return value
+    return str(value)
 
 
 def _http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
-        raise ValueError("expected a URL that begins with http:// or https://")
+        raise ValueError(f"expected a URL that begins with http:// or https://, found {value!r}")
     return value.rstrip("/")
 
 
-SecretReference = Annotated[str, AfterValidator(_secret_reference)]
+def _day(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+Day = Annotated[str, BeforeValidator(_day)]
+SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -69,7 +75,7 @@ class Price(Strict):
     output: float = Field(ge=0)
     cached_input: float | None = Field(default=None, ge=0)
     source: str = "downroute.yaml"
-    date: str | None = None
+    date: Day | None = None
 
 
 class StoreSettings(Strict):

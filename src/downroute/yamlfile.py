@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
@@ -116,7 +116,8 @@ def _fault_line(tree: CommentedMap, shape: type[BaseModel], name: str, fault: An
     if fault["type"] == "missing":
         return f"{where}: '{key}' is missing"
     message = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    given = fault.get("input")
+    # Our own validators say what they found; one that guards a secret does not.
+    given = None if fault["type"] == "value_error" else fault.get("input")
     shown = f" (found {given!r})" if isinstance(given, (str, int, float, bool)) else ""
     return f"{where}: '{key}': {message[:1].lower()}{message[1:]}{shown}"
 
@@ -124,28 +125,28 @@ def _fault_line(tree: CommentedMap, shape: type[BaseModel], name: str, fault: An
 def _known_keys(shape: Any, path: Sequence[str | int]) -> list[str]:
     """The setting names of the settings class that ``path`` leads to, as far as types tell."""
     for key in path:
-        shape = _inner(shape, key)
-    fields = getattr(shape, "model_fields", {})
-    return sorted(f.alias or name for name, f in fields.items())
+        shape = _inside(shape, key)
+    return sorted(getattr(_settings_class(shape), "model_fields", {}))
 
 
-def _inner(shape: Any, key: str | int) -> Any:
-    fields = getattr(shape, "model_fields", None)
-    if fields is not None:
-        by_alias = {f.alias or name: f for name, f in fields.items()}
-        return _settings_in(by_alias[str(key)].annotation) if str(key) in by_alias else None
-    return shape
-
-
-def _settings_in(annotation: Any) -> Any:
-    """The settings class inside ``X | None``, ``list[X]`` or ``dict[str, X]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _settings_in(inner)
-        if found is not None:
-            return found
+def _inside(annotation: Any, key: str | int) -> Any:
+    """The type of what stands under ``key`` in a value of type ``annotation``."""
+    settings = _settings_class(annotation)
+    if settings is not None:
+        field = settings.model_fields.get(str(key))
+        return field.annotation if field else None
+    for choice in (annotation, *get_args(annotation)):
+        if get_origin(choice) in (dict, list):
+            return get_args(choice)[-1]
     return None
+
+
+def _settings_class(annotation: Any) -> type[BaseModel] | None:
+    """``annotation`` itself, or the settings class in ``X | None``; not one inside a container."""
+    choices = (annotation,) if isinstance(annotation, type) else get_args(annotation)
+    if get_origin(annotation) in (dict, list):
+        return None
+    return next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
 def _yaml() -> YAML:

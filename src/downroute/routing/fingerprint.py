@@ -36,6 +36,11 @@ def fingerprint(request: Mapping[str, Json]) -> str:
     return _hashed(system_text(request), tools, response_format_name(request))
 
 
+def unnamed_task(mark: str) -> str:
+    """What the requests that bear the fingerprint ``mark`` and declare no task are called."""
+    return f"unnamed-{mark[:8]}"
+
+
 def response_format_name(request: Mapping[str, Json]) -> str:
     """The name of the response format, its type where it has no name, empty where absent."""
     wanted = request.get("response_format")

@@ -1,0 +1,130 @@
+"""PURE: the JSON in an answer: as a program would read it, or as a person would find it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from downroute.answers.tolerant_json import parse_tolerantly
+from downroute.records import Json
+
+MAX_CANDIDATES = 64
+"""How many places of one answer are tried for JSON to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundJson:
+    """A JSON value, how it stood in the text, and whether it had to be ``repaired`` to be read.
+    ``alone`` = nothing but the value (or its code fence) is there."""
+
+    value: Json
+    repaired: bool = False
+    fenced: bool = False
+    alone: bool = True
+
+
+def read_json(text: str | None, *, fenced: bool = False) -> FoundJson | None:
+    """The text as one JSON value and nothing else, as RFC 8259 has it (no ``NaN``).
+
+    ``fenced``: a single Markdown code fence around it is allowed. ``None`` = it is no such text.
+    """
+    if text is None:
+        return None
+    whole = _strictly(text)
+    if whole is None and fenced:
+        match = _ONE_FENCE.fullmatch(text.strip())
+        inner = _strictly(match["body"]) if match else None
+        return FoundJson(inner[0], fenced=True) if inner is not None else None
+    return FoundJson(whole[0]) if whole is not None else None
+
+
+def find_json(text: str | None, *, repair: bool = True) -> FoundJson | None:
+    """The JSON that a text carries: the whole of it, else what its code fence holds, else the last
+    object (else the last array) inside the prose. ``repair`` allows JSON as models really write
+    it (see `tolerant_json`); the result says so."""
+    if text is None:
+        return None
+    whole = read_json(text, fenced=True)
+    if whole is not None:
+        return whole
+    usable = [found for found in _outermost(text) if repair or not found.repaired]
+    for wanted in (_fenced_object, _object, _fenced, _any):
+        picked = [found for found in usable if wanted(found)]
+        if picked:
+            return picked[-1]
+    return None
+
+
+_ONE_FENCE = re.compile(r"(?P<mark>```+|~~~+)[ \t]*[\w-]*[ \t]*\n?(?P<body>.*?)\n?[ \t]*(?P=mark)", re.DOTALL)
+# `{` followed by a key, or `[` followed by a value: prose and LaTeX are full of other brackets.
+_START = re.compile(
+    r"""(?P<fence>(?:```+|~~~+)[ \t]*[\w-]*\s*)?
+        (?: \{(?=\s*(?:["'}]|[^\W\d]\w*"?\s*:)) | \[(?=\s*(?:[\["'{\]]|-?\d|true|false|null)) )""",
+    re.VERBOSE,
+)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+# Every answer of a few words passes here, so what can be no JSON is seen by its first character.
+_FIRST = frozenset('{["-0123456789tfn')
+
+
+def _strictly(text: str) -> tuple[Any] | None:
+    stripped = text.strip(" \t\r\n")
+    if stripped[:1] not in _FIRST:
+        return None
+    try:
+        return (_DECODER.decode(stripped),)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _outermost(text: str) -> Iterator[FoundJson]:
+    """Every outermost object or array in the text, in order."""
+    at = 0
+    for _ in range(MAX_CANDIDATES):
+        match = _START.search(text, at)
+        if match is None:
+            return
+        at = match.end()
+        read = _leniently(text, match.end() - 1)
+        if read is not None:
+            value, at, repaired = read
+            around = text[: match.start()] + text[at:]
+            yield FoundJson(
+                value,
+                repaired=repaired,
+                fenced=match["fence"] is not None,
+                alone=not around.strip(" \t\r\n`~"),
+            )
+
+
+def _leniently(text: str, begin: int) -> tuple[Json, int, bool] | None:
+    try:
+        return (*_DECODER.raw_decode(text, begin), False)
+    except (ValueError, RecursionError):
+        mended = parse_tolerantly(text, begin)
+    return None if mended is None else (*mended, True)
+
+
+def _fenced_object(found: FoundJson) -> bool:
+    return found.fenced and isinstance(found.value, dict)
+
+
+def _object(found: FoundJson) -> bool:
+    return isinstance(found.value, dict) and bool(found.value)
+
+
+def _fenced(found: FoundJson) -> bool:
+    return found.fenced
+
+
+def _any(found: FoundJson) -> bool:
+    return True

@@ -1,0 +1,55 @@
+"""PURE: the part of a text that states its final answer.
+
+A conclusion is marked by ``\\boxed{…}``, by ``####`` (the GSM8K convention) or by words such as
+"the answer is …". The last mark counts, because models correct themselves on the way.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*(?P<open>\{)?")
+_HASHES = re.compile(r"^\s*####\s*(?P<rest>\S.*)$", re.MULTILINE)
+_PHRASE = re.compile(
+    r"""(?: \b(?:final\ |correct\ |best\ |right\ )?(?:answer|choice|option|label|category)
+            (?:\ (?:is|would\ be|should\ be))\b\s*:?
+          | (?:^|[\n.!?*_]\s*)(?:[*_`\#>\s]*)(?:the\ )?(?:final\ |correct\ |best\ |right\ )?
+            (?:answer|label|category|result|output|classification|sentiment)\s*[*_`]*\s*[:=]
+          | (?:^|[\n.!?*_]\s*)(?:[*_`\#>\s]*)(?:antwort|réponse|respuesta|risposta|resposta|antwoord|ответ|答案|答え|回答)
+            \s*[*_`]*\s*[:：]
+        )[*_`\s]*(?P<rest>[^\n]*)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def boxed(text: str) -> str | None:
+    r"""The contents of the last ``\boxed{…}``, braces balanced; ``None`` where there is none."""
+    for match in reversed(list(_BOXED.finditer(text))):
+        if match["open"] is None:
+            word = text[match.end() :].split(maxsplit=1)
+            return word[0] if word else None
+        depth = 1
+        for at in range(match.end(), len(text)):
+            depth += {"{": 1, "}": -1}.get(text[at], 0)
+            if depth == 0:
+                return text[match.end() : at]
+    return None
+
+
+def stated(text: str) -> str | None:
+    """What the text marks as its final answer, up to the end of that line; ``None`` = no mark."""
+    inside = boxed(text)
+    if inside is not None:
+        return inside
+    for mark in (_HASHES, _PHRASE):
+        matches = [m["rest"].strip() for m in mark.finditer(text)]
+        told = [rest for rest in matches if rest]
+        if told:
+            return told[-1]
+    return None
+
+
+def unescaped_latex(text: str) -> str:
+    r"""``\frac`` and ``\boxed`` restored where a JSON string held them with one backslash only, so
+    that they were read as a form feed and a backspace, which no answer means."""
+    return text.replace("\x0c", "\\f").replace("\x08", "\\b")

@@ -1,0 +1,59 @@
+"""PURE: the tool calls of an answer, parsed, and the form in which their arguments are compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from downroute.prompts import canonical_json
+from downroute.records import Answer, Json, ToolCall
+
+_IGNORED = re.compile(r"[\s,./_*^'-]")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCall:
+    """A call with its arguments as an object, ``None`` where their text is no JSON object."""
+
+    name: str
+    arguments: Mapping[str, Json] | None
+
+
+def parsed_calls(answer: Answer) -> tuple[ParsedCall, ...]:
+    """The calls of ``answer`` in their order. No text at all stands for no arguments."""
+    return tuple(ParsedCall(call.name, _arguments(call)) for call in answer.tool_calls)
+
+
+def plain_value(value: Json) -> Json:
+    """A value in the form in which arguments are compared: strings without case, white space and
+    ``,./-_*^'``; numbers by value, apart from ``true`` and ``false``."""
+    if isinstance(value, str):
+        return _IGNORED.sub("", value).casefold()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(k): plain_value(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_value(v) for v in value]
+    return value
+
+
+def calls_key(answer: Answer) -> tuple[str, ...]:
+    """Equal for answers with the same calls, in whatever order and spelling."""
+    keys = []
+    for call, raw in zip(parsed_calls(answer), answer.tool_calls, strict=True):
+        arguments = raw.arguments if call.arguments is None else plain_value(call.arguments)
+        keys.append(canonical_json([call.name, arguments]))
+    return tuple(sorted(keys))
+
+
+def _arguments(call: ToolCall) -> Mapping[str, Json] | None:
+    if not call.arguments.strip():
+        return {}
+    try:
+        value = json.loads(call.arguments)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,145 @@
+"""The study's verdicts beside the truth, and beside what a rule on the point estimate would say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from downroute.cli.demo_workload import Truth
+from downroute.errors import DownrouteError
+from downroute.records import Json
+
+RULE_EXAMPLES = 100
+"""How many examples the point rule looks at."""
+
+RARELY = 0.01
+"""A chance below this is not worth a line."""
+
+STYLE = {"route": "green", "keep": "red", "inconclusive": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One task: what is true of it, and ``result``, its entry in ``study --json``."""
+
+    truth: Truth
+    margin: float
+    result: Mapping[str, Json]
+
+    @property
+    def verdict(self) -> str:
+        return str(self.result["verdict"])
+
+    @property
+    def worse(self) -> bool:
+        """Truly worse by more than the margin: it must not be routed."""
+        return self.truth.gap > self.margin
+
+    @property
+    def early_gap(self) -> float | None:
+        """The estimate on the first examples, the same that the study saw at its first look."""
+        gaps = (k["gap"] for k in self.result["looks"] if k["examples"] == RULE_EXAMPLES)
+        return next(gaps, None)
+
+    @property
+    def rule_ships(self) -> bool | None:
+        """Whether "within the margin on 100 examples" would move this task."""
+        return None if self.early_gap is None else self.early_gap <= self.margin + 1e-9
+
+    @property
+    def holds(self) -> bool:
+        """The verdict agrees with the truth: nothing worse is routed, nothing clearly fine is
+        kept back. Between the two an honest study may say that it does not know."""
+        if self.verdict == "route":
+            return not self.worse
+        if self.verdict == "keep":
+            return self.worse
+        return not self.truth.clearly_fine
+
+
+def compare(report: Mapping[str, Json], truths: Sequence[Truth], margin: float) -> list[Comparison]:
+    """Each task of the study's report beside its truth.
+
+    Raises:
+        DownrouteError: the report says nothing of a task.
+    """
+    found = {entry["task"]: entry for entry in report["tasks"]}
+    missing = [t.task for t in truths if t.task not in found]
+    if missing:
+        raise DownrouteError(f"the study says nothing of {', '.join(missing)}")
+    return [Comparison(truth, margin, found[truth.task]) for truth in truths]
+
+
+def verdict_table(comparisons: Sequence[Comparison]) -> Table:
+    """One row a task: truth, point rule, verdict, and whether the verdict is right."""
+    table = Table(header_style="bold", title_justify="left")
+    table.add_column("task", no_wrap=True)
+    for column in ("true gap", f"first {RULE_EXAMPLES}", "point rule", "study: gap", "pairs"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("against the truth")
+    for row in comparisons:
+        table.add_row(
+            row.truth.task,
+            points(row.truth.gap),
+            points(row.early_gap),
+            _rule(row),
+            f"{points(row.result['gap'])} "
+            f"[{points(row.result['gap_low'])}, {points(row.result['gap_high'])}]",
+            str(row.result["examples"]),
+            Text(row.verdict, style=STYLE.get(row.verdict, "")),
+            _against_truth(row),
+        )
+    return table
+
+
+def moral(comparisons: Sequence[Comparison]) -> str:
+    """What is to be learned from it, in a few lines."""
+    margin = points(comparisons[0].margin)
+    lines = []
+    for row in comparisons:
+        if not row.worse:
+            continue
+        chance = row.truth.chance_of_looking_fine(RULE_EXAMPLES, row.margin)
+        if chance < RARELY and not row.rule_ships:
+            continue
+        did = "ships" if row.rule_ships else "would not have shipped"
+        lines.append(
+            f'"Within {margin} points on {RULE_EXAMPLES} examples" {did} {row.truth.task}, which '
+            f"is {points(row.truth.gap)} points worse (it does so in {chance:.0%} of samples). "
+            f"The study said {row.verdict}."
+        )
+    held = sum(c.holds for c in comparisons)
+    lines.append(
+        f"{held} of {len(comparisons)} verdicts agree with the truth. "
+        "[bold]An estimate says how much; only a bound says how sure.[/]"
+    )
+    return "\n".join(lines)
+
+
+def points(gap: float | None) -> str:
+    """A gap in percentage points."""
+    return "—" if gap is None else f"{gap * 100:.1f}"
+
+
+def _rule(row: Comparison) -> Text:
+    if row.rule_ships is None:
+        return Text("—")
+    if row.rule_ships and row.worse:
+        return Text("ships it ✗", style="bold red")
+    return Text("ships it" if row.rule_ships else "keeps it")
+
+
+def _against_truth(row: Comparison) -> Text:
+    if not row.holds:
+        wrong = "WRONG: worse, and routed" if row.worse else "WRONG: fine, and not routed"
+        return Text(wrong, style="bold red")
+    if row.verdict == "route":
+        return Text("right: moves, within the margin")
+    if row.worse:
+        return Text("right: stays, it is worse")
+    need = (row.result["need"] or {}).get("pairs")
+    return Text(f"fair: not shown yet{f', about {need:,} more pairs would' if need else ''}")

@@ -1,0 +1,239 @@
+"""``downroute policy``: look at the routing policy, check it, compare it, switch it off and on."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from downroute.cli.options import ConfigOption, JsonOption, PolicyOption, StoreOption
+
+if TYPE_CHECKING:
+    from downroute.config import Settings
+    from downroute.records import Json, Policy, Route
+    from downroute.reports.policy_review import Remark
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Look at the routing policy, check it, compare it, switch it off and on.\n\n"
+    "Example: downroute policy check && downroute policy diff",
+)
+
+
+@app.command()
+def show(
+    policy: PolicyOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show each route with the evidence it stands on.
+
+    Example: downroute policy show
+    """
+    from downroute.cli.policy_output import print_policy, route_json
+
+    path, _ = _place(policy, config)
+    found = _read(path)
+    if as_json:
+        routes = [route_json(r, time.time()) for r in found.routes]
+        facts = {"policy": str(path), "digest": found.digest, "off": off_file(path).exists()}
+        print(json.dumps({**facts, "routes": routes}, ensure_ascii=False, indent=2, default=str))
+    else:
+        print_policy(path, found, off=off_file(path).exists(), now=time.time())
+
+
+@app.command()
+def check(
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the policy: every fault with its line and column, and what to look at.
+
+    Exits 1 where it cannot be served.
+
+    Example: downroute policy check --policy policy.yaml
+    """
+    path, settings = _place(policy, config)
+    found = _read(path)
+    remarks = remarks_on(found, settings, store or settings.store.path)
+    lines = [_located(path, remark) for remark in remarks]
+    if as_json:
+        facts: dict[str, Json] = {"policy": str(path), "digest": found.digest}
+        print(json.dumps({**facts, "warnings": lines}, ensure_ascii=False, indent=2))
+        return
+    for line in lines:
+        typer.echo(f"warning: {line}")
+    off = "; it is off (downroute policy on)" if off_file(path).exists() else ""
+    typer.echo(f"{path}: valid, {len(found.routes)} routes, digest {found.digest}{off}")
+
+
+@app.command()
+def diff(
+    old: Annotated[
+        str | None,
+        typer.Argument(help="A file, or the digest of a served policy. Default: served last."),
+    ] = None,
+    new: Annotated[Path | None, typer.Argument(help="A file. Default: the policy.")] = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Show what differs between two policies, and what that changes for which task.
+
+    Example: downroute policy diff policy-before.yaml policy.yaml
+    """
+    import difflib
+
+    from downroute.reports.policy_changes import changes
+    from downroute.routing.policy import read_policy
+
+    path, settings = _place(policy, config)
+    old_name, old_text = _old_text(old, store or settings.store.path)
+    new_name, new_text = str(new or path), _text(new or path)
+    lines = difflib.unified_diff(
+        old_text.splitlines(), new_text.splitlines(), old_name, new_name, lineterm=""
+    )
+    for line in lines:
+        typer.echo(line)
+    found = changes(read_policy(old_text, old_name), read_policy(new_text, new_name))
+    if old_text == new_text:
+        typer.echo(f"{new_name} is the same as {old_name}")
+    elif not found:
+        typer.echo("No request is routed differently.")
+    for change in found:
+        typer.echo(f"{change.task}: {change.words}")
+
+
+@app.command()
+def off(policy: PolicyOption = None, config: ConfigOption = None) -> None:
+    """Send everything to the baseline, within a second, until `downroute policy on`.
+
+    Example: downroute policy off
+    """
+    path, _ = _place(policy, config)
+    switch = off_file(path)
+    was_off = switch.exists()
+    if not was_off:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        switch.write_text(f"off since {moment}; `downroute policy on` removes this file\n")
+    typer.echo(
+        f"{path} {'was' if was_off else 'is'} off: every request goes to the baseline; a running "
+        "gateway follows within a second"
+    )
+
+
+@app.command()
+def on(policy: PolicyOption = None, config: ConfigOption = None) -> None:
+    """Follow the policy again after `downroute policy off`.
+
+    Example: downroute policy on
+    """
+    path, _ = _place(policy, config)
+    switch = off_file(path)
+    was_off = switch.exists()
+    switch.unlink(missing_ok=True)
+    typer.echo(
+        f"{path} {'is' if was_off else 'was'} on: requests follow its routes; a running gateway "
+        "follows within a second"
+    )
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the policy file, for editors.
+
+    Example: downroute policy schema > policy.schema.json
+    """
+    from downroute.routing.policy import policy_schema
+
+    print(json.dumps(policy_schema(), ensure_ascii=False, indent=2))
+
+
+def off_file(policy: Path) -> Path:
+    """The file beside the policy that switches it off while it is there."""
+    return policy.with_name(f"{policy.name}.off")
+
+
+def remarks_on(policy: Policy, settings: Settings, store: Path) -> list[Remark]:
+    """What a valid policy should be looked at for, with the log where there is one."""
+    from downroute.reports.policy_review import review
+    from downroute.store import Store
+    from downroute.study.discovery import fingerprint_tasks
+
+    bearers: dict[str, set[str]] = {}
+    if (store / "store.db").exists() and any(r.fingerprints for r in policy.routes):
+        with Store.open(store, create=False) as opened:
+            bearers = fingerprint_tasks(opened)
+
+    def homeless(model: str) -> str | None:
+        if not settings.upstreams:
+            return f"no upstream to ask {model}: add `upstreams:` to downroute.yaml"
+        if model not in settings.models and len(settings.upstreams) > 1:
+            name, _ = settings.upstream_of(model)
+            return (
+                f"{model} is not under `models:` in downroute.yaml, so it is asked of the first "
+                f"upstream, {name}: add `{model}: {{upstream: NAME}}`"
+            )
+        return None
+
+    return review(policy, time.time(), homeless=homeless, bearers=bearers)
+
+
+def _place(policy: Path | None, config: Path | None) -> tuple[Path, Settings]:
+    from downroute import config as configuration
+
+    settings = configuration.load(config)
+    return policy or settings.policy, settings
+
+
+def _read(path: Path) -> Policy:
+    from downroute.routing.policy import read_policy
+
+    return read_policy(_text(path), str(path))
+
+
+def _text(path: Path) -> str:
+    from downroute.errors import PolicyError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PolicyError(
+            f"{path}: there is no such policy; `downroute study` writes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise PolicyError(f"{path}: cannot be read: {fault}") from None
+
+
+def _old_text(old: str | None, store: Path) -> tuple[str, str]:
+    """The name and text of the policy to compare with."""
+    from downroute.errors import UsageError
+    from downroute.store import Store
+
+    if old is not None and Path(old).exists():
+        return old, _text(Path(old))
+    if not (store / "store.db").exists():
+        what = "no policy was ever served from here" if old is None else f"{old}: no such file"
+        raise UsageError(f"{what}; name the file to compare with: downroute policy diff OLD")
+    with Store.open(store, create=False) as opened:
+        served = opened.ledger.policies()
+    matching = [p for p in served if old is None or p.digest.startswith(old)]
+    if not matching:
+        known = ", ".join(p.digest for p in served[-5:]) or "none"
+        what = "no policy was served yet" if old is None else f"{old}: no file, no served policy"
+        raise UsageError(f"{what}; served lately: {known}")
+    latest = matching[-1]
+    return f"served {latest.digest}", latest.text
+
+
+def _located(path: Path, remark: Remark) -> str:
+    from downroute import yamlfile
+
+    tree = yamlfile.parse(_text(path), str(path))
+    line, column = yamlfile.position(tree, ["routes", remark.route])
+    return f"{path}:{line}:{column}: {tree['routes'][remark.route]['task']}: {remark.words}"

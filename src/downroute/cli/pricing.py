@@ -1,0 +1,36 @@
+"""The price table of a configuration. It stands here because prices are two rooms' business: what
+the user wrote is `config`'s, what a model costs is `money`'s, and those rooms know nothing of each
+other.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from downroute.config import Settings
+from downroute.money.rates import Rates
+from downroute.money.table import PriceTable, rates_per_million
+
+
+def price_table(settings: Settings, at: datetime | None = None) -> PriceTable:
+    """The user's own prices over the installed price list, as they stand ``at`` (default: now).
+
+    A model that an upstream knows by another name is priced by that name where its own has no
+    price.
+    """
+    own = {name: own_rates(settings, name) for name in settings.prices}
+    table = PriceTable(at=at or datetime.now(UTC), own=own)
+    for model, entry in settings.models.items():
+        if entry.name is not None and table.rates(model) is None:
+            asked = table.rates(entry.name)
+            if asked is not None:
+                own[model] = asked
+    return PriceTable(at=table.at, own=own)
+
+
+def own_rates(settings: Settings, model: str) -> Rates:
+    """The rates of a model priced in ``downroute.yaml``."""
+    price = settings.prices[model]
+    return rates_per_million(
+        price.input, price.output, price.cached_input, source=price.source, as_of=price.date
+    )

@@ -1,0 +1,135 @@
+"""``downroute study``: is the cheaper model good enough on these tasks?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from downroute.config import Settings
+    from downroute.study.settings import StudySettings
+
+
+def study(
+    baseline: Annotated[str, typer.Option(help="The model that answers today.")],
+    candidate: Annotated[list[str], typer.Option(help="A cheaper model; may be repeated.")],
+    task: Annotated[
+        list[str] | None, typer.Option(help="A task to measure; may be repeated. Default: all.")
+    ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="NAME or NAME:OPTION=VALUE,… Default: by the shape of the answers."),
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="How much worse is still good enough. Default: 0.05.")
+    ] = None,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="The margin is a share of the baseline's score.")
+    ] = False,
+    confidence: Annotated[
+        float | None, typer.Option(help="One-sided confidence of each verdict. Default: 0.95.")
+    ] = None,
+    examples: Annotated[
+        int | None, typer.Option(min=1, help="The most examples of a task. Default: 500.")
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="The baseline is being retired: safe, unsafe or unclear?"),
+    ] = False,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Stop before this many USD are exceeded.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the sample; same seed, same examples.")] = 0,
+    calls_per_month: Annotated[
+        float | None, typer.Option(min=0, help="All tasks together; for savings per month.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page for managers.")] = None,
+    export_grades: Annotated[
+        Path | None, typer.Option(help="Write the pairs that need a person to this file.")
+    ] = None,
+    grades: Annotated[
+        Path | None, typer.Option(help="Read the filled-in file and finish the verdict.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="The policy to write. Default: policy.yaml.")
+    ] = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="Ask this URL instead of the configured upstreams.")
+    ] = None,
+    store: Annotated[Path | None, typer.Option(help="Default: .downroute")] = None,
+    config: Annotated[Path | None, typer.Option(help="Default: downroute.yaml")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Calls in flight per upstream. Default: 16.")
+    ] = None,
+) -> None:
+    """Measure whether a cheaper model is good enough, and write the policy that follows.
+
+    Example: downroute study --baseline gpt-4o --candidate gpt-4o-mini --budget 5
+    """
+    from downroute import config as configuration
+    from downroute.cli.study_run import Wishes, run_study
+
+    settings = configuration.load(config, upstream=upstream)
+    question = _question(
+        settings, baseline, candidate, task, scorer, margin, relative, confidence, examples,
+        replace, budget, seed, calls_per_month,
+    )  # fmt: skip
+    wishes = Wishes(
+        store=store or settings.store.path,
+        policy=policy or settings.policy,
+        yes=yes,
+        as_json=as_json,
+        html=html,
+        export_grades=export_grades,
+        grades=grades,
+        upstream_url=upstream,
+        concurrency=concurrency,
+    )
+    sys.exit(run_study(question, settings, wishes))
+
+
+def _question(
+    settings: Settings,
+    baseline: str,
+    candidates: list[str],
+    tasks: list[str] | None,
+    scorer: str | None,
+    margin: float | None,
+    relative: bool,
+    confidence: float | None,
+    examples: int | None,
+    replace: bool,
+    budget: float | None,
+    seed: int,
+    calls_per_month: float | None,
+) -> StudySettings:
+    from downroute.errors import UsageError
+    from downroute.study.settings import StudySettings
+
+    margin = settings.margin if margin is None else margin
+    confidence = settings.confidence if confidence is None else confidence
+    if not 0 < margin < 1:
+        raise UsageError(f"--margin {margin:g} must lie between 0 and 1 (0.05 = five points)")
+    if not 0.5 < confidence < 1:
+        raise UsageError(f"--confidence {confidence:g} must lie between 0.5 and 1")
+    if baseline in candidates:
+        raise UsageError(f"'{baseline}' is both baseline and candidate; name two models")
+    return StudySettings(
+        baseline=baseline,
+        candidates=tuple(dict.fromkeys(candidates)),
+        tasks=tuple(dict.fromkeys(tasks or ())),
+        scorer=scorer,
+        margin=margin,
+        relative=relative,
+        confidence=confidence,
+        examples=settings.examples if examples is None else examples,
+        replace=replace,
+        budget_usd=settings.budget_usd if budget is None else budget,
+        seed=seed,
+        calls_per_month=calls_per_month,
+    )

@@ -1,0 +1,199 @@
+"""What ``downroute study`` prints: the plan, the progress, the policy's diff and the verdicts."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from downroute.records import Json
+from downroute.study.result import TaskResult
+from downroute.study.settings import StudySettings
+from downroute.study.study import PreparedTask
+from downroute.study.verdict import Outcome, Stopped
+
+STYLE = {Outcome.ROUTE: "green", Outcome.KEEP: "red", Outcome.INCONCLUSIVE: "yellow"}
+
+
+def print_left_out(
+    console: Console,
+    prepared: Sequence[PreparedTask],
+    worth: Sequence[PreparedTask],
+    question: StudySettings,
+) -> None:
+    """What of the log cannot be measured, and why."""
+    reasons: Counter[str] = sum((t.left_out for t in worth), Counter())
+    if reasons:
+        listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+        console.print(f"Left out of the sample: {listed}.", style="dim", highlight=False)
+    small = [t for t in prepared if t not in worth]
+    if small:
+        console.print(
+            f"{len(small)} tasks have too few distinct requests answered by {question.baseline} "
+            "to show anything; name one with --task to measure it all the same.",
+            style="dim",
+            highlight=False,
+        )
+
+
+def print_plan(console: Console, worth: Sequence[PreparedTask], question: StudySettings) -> None:
+    """What will be asked, what it can show, and what it costs at most."""
+    table = Table(title="Plan", title_justify="left", header_style="bold")
+    for column in ("task", "shape", "scored by"):
+        table.add_column(column, overflow="fold")
+    for column in ("pairs ≤", "provable if ≤ differ", "cost ≤ USD"):
+        table.add_column(column, justify="right")
+    for task in worth:
+        plan = task.plan
+        table.add_row(
+            plan.task,
+            plan.shape,
+            f"{plan.scorer} ({plan.scorer_reason})",
+            str(plan.pairs),
+            f"{plan.provable:.0%}",
+            money(plan.cost_usd),
+        )
+    console.print(table)
+    costs = [t.plan.cost_usd for t in worth]
+    total = None if any(c is None for c in costs) else sum(c or 0.0 for c in costs)
+    calls = sum(t.plan.pairs for t in worth) * len(question.candidates)
+    console.print(
+        f"At most {calls:,} calls to {', '.join(question.candidates)}, about {money(total)} USD; "
+        "the test stops earlier where it can. 'Provable' = the share of pairs whose scores may "
+        "differ and still let an equal candidate be shown with 80 % power.",
+        highlight=False,
+    )
+
+
+@contextmanager
+def progress_bars(
+    console: Console, worth: Sequence[PreparedTask], question: StudySettings
+) -> Iterator[Callable[[str, str], None]]:
+    """A bar per task and candidate on a terminal; nothing elsewhere."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bars = {
+            (task.name, model): progress.add_task(f"{task.name} · {model}", total=task.plan.pairs)
+            for task in worth
+            for model in question.candidates
+        }
+        yield lambda task, model: progress.advance(bars[task, model])
+
+
+def print_diff(console: Console, path: Path, before: str, after: str) -> None:
+    """What changed in the policy."""
+    if before == after:
+        console.print(f"{path}: no change", style="dim", highlight=False)
+        return
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), str(path), str(path), lineterm="", n=2
+    )
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    for line in lines:
+        console.print(Text(line, style=styles.get(line[:1], "")), soft_wrap=True)
+
+
+def print_results(
+    console: Console,
+    results: Sequence[TaskResult],
+    worth: Sequence[PreparedTask],
+    question: StudySettings,
+    report: Mapping[str, Json],
+) -> None:
+    """The verdicts, then what each still needs."""
+    kind = "of the baseline's score" if question.relative else "points"
+    margin = f"{question.margin * 100:g} {'% ' if question.relative else ''}{kind}"
+    title = f"{question.baseline} → {', '.join(question.candidates)}, margin {margin}"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in ("task", "shape"):
+        table.add_column(column, overflow="fold")
+    for column in ("pairs", "graded", "baseline", "candidate", "gap (points)", "verdict", "saving"):
+        table.add_column(column, justify="right")
+    for result in results:
+        table.add_row(*_row(result))
+    console.print(table)
+    marks = {t.name: t.fingerprints for t in worth}
+    for result in results:
+        for line in remarks(result, marks.get(result.task, ())):
+            console.print(f"  {result.task}: {line}", highlight=False, soft_wrap=True)
+    spent = report["spent_usd"]
+    console.print(f"Spent {money(spent)} USD (study {report['study']}).", highlight=False)
+    if report["possibly_paid_calls"]:
+        console.print(
+            f"{report['possibly_paid_calls']} calls of an interrupted run were in flight and were "
+            f"asked again: possibly paid twice, about {money(report['possibly_paid_usd'])} USD.",
+            highlight=False,
+        )
+
+
+def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
+    """What a reader of one verdict should know besides the table."""
+    lines = []
+    if result.message:
+        lines.append(result.message)
+    need = result.need
+    if need is not None and need.grades:
+        lines.append(f"inconclusive: grade these {need.grades} of {need.of} (--export-grades FILE)")
+    elif need is not None:
+        cost = "" if need.cost_usd is None else f", about {money(need.cost_usd)} USD"
+        lines.append(f"about {need.pairs:,} more pairs would settle it (80 % power){cost}")
+    elif result.outcome is Outcome.INCONCLUSIVE and result.interval and not result.message:
+        lines.append("the estimated gap is not below the margin; more pairs would not help")
+    if result.stopped is Stopped.UNSCORED:
+        lines.append("too many pairs could not be scored to call it shown")
+    if result.unscored:
+        lines.append(f"{result.unscored} pairs could not be scored and are in no number")
+    if result.outcome is Outcome.ROUTE and not fingerprints:
+        lines.append(
+            "its requests cannot be told from other tasks' by what they say: clients must send "
+            f"the header x-downroute-task: {result.task}"
+        )
+    lines += [f"{o.candidate}: {o.verdict}, gap {gap(o)}" for o in result.others]
+    return lines
+
+
+def gap(result: TaskResult) -> str:
+    """The gap in points with its interval."""
+    if result.interval is None:
+        return "—"
+    i = result.interval
+    return f"{i.estimate * 100:+.1f} [{i.low * 100:+.1f}, {i.high * 100:+.1f}]"
+
+
+def money(usd: float | None) -> str:
+    """USD for reading: four digits that count below a dollar, cents above."""
+    if usd is None:
+        return "—"
+    return f"{usd:,.2f}" if abs(usd) >= 1 else f"{usd:.4f}"
+
+
+def _row(result: TaskResult) -> list[str | Text]:
+    scores = [result.scores.get(m) for m in (result.baseline, result.candidate)]
+    saving = "—"
+    if result.saving is not None and result.outcome is Outcome.ROUTE:
+        saving = f"{result.saving.share:.0%}"
+        if result.saving.month_usd is not None:
+            low, high = result.saving.month_usd
+            saving += f" (${low:,.0f}–{high:,.0f}/month)"
+    return [
+        result.task,
+        result.shape,
+        str(result.examples),
+        str(result.graded),
+        *("—" if s is None else f"{s:.3f}" for s in scores),
+        gap(result),
+        Text(result.verdict, style=STYLE[result.outcome]),
+        saving,
+    ]

@@ -1,0 +1,129 @@
+"""A chat request's body, taken apart at its top level only.
+
+Each member stays the bytes it came as until somebody asks for its value, so that what the gateway
+has no business with reaches the upstream byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from downroute.config import ModelSettings
+from downroute.gateway import json_text
+from downroute.gateway.error_reply import Refusal
+from downroute.gateway.json_text import Raw
+from downroute.providers.parameters import adapt
+from downroute.records import Json
+
+
+_LISTS = frozenset({"messages", "tools"})
+
+
+class ChatBody(Mapping[str, Json]):
+    """The body as a mapping. A member that cannot be read is ``None``: the upstream gets it as
+    it is and says what it thinks of it."""
+
+    __slots__ = ("_changed", "_fields", "_text", "_values", "model", "stream", "task")
+
+    def __init__(self, text: bytes, fields: dict[str, Raw], model: str) -> None:
+        self._text = text
+        self._fields = fields
+        self._values: dict[str, Json] = {"model": model}
+        self._changed = False
+        self.model = model
+        self.stream = self.get("stream") is True
+        self.task = self._take_task()
+
+    @classmethod
+    def read(cls, text: bytes) -> ChatBody | Refusal:
+        """The body in ``text``, or why it is none."""
+        try:
+            fields = json_text.fields(text)
+        except ValueError as fault:
+            return Refusal(400, f"the body is not a JSON object: {fault}", code="malformed_json")
+        try:
+            model = json_text.decode(fields["model"]) if "model" in fields else None
+        except ValueError:
+            model = None
+        if not isinstance(model, str) or not model:
+            message = "the body names no model; add \"model\": \"NAME\""
+            return Refusal(400, message, param="model", code="missing_model")
+        return cls(text, fields, model)
+
+    def __getitem__(self, key: str) -> Json:
+        if key not in self._values:
+            self._values[key] = self._read(key)
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self._text)
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the client itself asked for a stream's usage."""
+        options = self.get("stream_options") if "stream_options" in self._fields else None
+        return isinstance(options, Mapping) and options.get("include_usage") is True
+
+    @property
+    def wants_logprobs(self) -> bool:
+        return "logprobs" in self._fields and self["logprobs"] is True
+
+    def for_upstream(
+        self, name: str, settings: ModelSettings, *, logprobs: bool = False
+    ) -> bytes:
+        """The body that asks the model an upstream calls ``name``. A stream asks for its usage;
+        with ``logprobs`` the answer's log probabilities are asked for too."""
+        extra: dict[str, Any] = {}
+        if self.stream and not self.wants_usage:
+            options = self.get("stream_options")
+            if options is None or isinstance(options, Mapping):
+                extra["stream_options"] = {**(options or {}), "include_usage": True}
+        if logprobs:
+            extra["logprobs"] = True
+        adapted = settings.set or settings.rename or settings.drop
+        if name == self.model and not (extra or adapted or self._changed):
+            return self._text
+        members: dict[str, Any] = {**self._fields, **extra}
+        if not adapted:
+            return json_text.join({**members, "model": name})
+        return json_text.join(
+            adapt(
+                members, name, set_=settings.set, rename=settings.rename, drop=settings.drop
+            )
+        )
+
+    def _read(self, key: str) -> Json:
+        try:
+            value = json_text.decode(self._fields[key])
+        except ValueError:
+            return None
+        return None if key in _LISTS and not isinstance(value, list) else value
+
+    def _take_task(self) -> str | None:
+        """``metadata.task``, which is said to the gateway alone and goes no further."""
+        raw = self._fields.get("metadata")
+        if raw is None:
+            return None
+        try:
+            metadata = json_text.fields(raw)
+            task = json_text.decode(metadata["task"])
+        except (KeyError, ValueError):
+            return None
+        if not isinstance(task, str):
+            return None
+        del metadata["task"]
+        self._changed = True
+        if metadata:
+            self._fields["metadata"] = Raw(json_text.join(metadata))
+        else:
+            del self._fields["metadata"]
+        return task.strip() or None

@@ -1,0 +1,98 @@
+"""PURE: which headers go to the upstream, which come back, and what the gateway says in its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from downroute.gateway.message import Headers
+
+OWN = "x-downroute-"
+SESSION = "x-session-id"
+
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""RFC 9110, section 7.6.1."""
+_NOT_SENT_UP = _HOP_BY_HOP | {
+    "host",
+    "content-length",
+    "content-encoding",
+    "accept-encoding",
+    "expect",
+    "cookie",
+    SESSION,
+}
+_NOT_SENT_BACK = _HOP_BY_HOP | {"content-length", "content-encoding", "alt-svc"}
+_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
+_LONGEST_VALUE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the client tells the gateway in headers. ``task`` may also stand in the body."""
+
+    task: str | None = None
+    bypass: bool = False
+    session: str | None = None
+
+
+def split(headers: Headers) -> tuple[Hints, list[tuple[str, str]]]:
+    """The client's hints, and those of its headers that are meant for the upstream."""
+    task = session = None
+    bypass = False
+    onward: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name in _NOT_SENT_UP:
+            if name == SESSION:
+                session = value.strip() or None
+        elif name.startswith(OWN):
+            if name == "x-downroute-task":
+                task = value.strip() or None
+            elif name == "x-downroute-bypass":
+                bypass = value.strip().lower() not in ("", "0", "false")
+        else:
+            onward.append((name, value))
+    return Hints(task, bypass, session), onward
+
+
+def to_upstream(onward: Headers, own: Mapping[str, str], *, own_key: bool) -> Headers:
+    """The headers of a request to an upstream: the client's, replaced by its ``own`` configured
+    ones. With an ``own_key`` no credential of the client goes along."""
+    sent = [
+        pair
+        for pair in onward
+        if pair[0] not in own and not (own_key and pair[0] in _CREDENTIALS)
+    ]
+    sent.extend(own.items())
+    return sent
+
+
+def to_client(headers: Headers) -> list[tuple[str, str]]:
+    """Those of an upstream's headers that are true of our reply too."""
+    return [
+        pair for pair in headers if pair[0] not in _NOT_SENT_BACK and not pair[0].startswith(OWN)
+    ]
+
+
+def safe(value: str) -> str:
+    """``value`` as a header may carry it: printable ASCII on one line."""
+    if not (value.isascii() and value.isprintable()):
+        value = "".join(c if " " <= c <= "~" else "?" for c in " ".join(value.split()))
+    return value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 3] + "..."
+
+
+def comment(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """Headers that came too late for the head of a stream, as an SSE comment; clients ignore it."""
+    lines = "".join(f": {name}: {value}\n" for name, value in pairs)
+    return f"{lines}\n".encode() if lines else b""

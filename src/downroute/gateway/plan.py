@@ -1,0 +1,93 @@
+"""PURE: which route a request takes, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from downroute.gateway.chat_body import ChatBody
+from downroute.gateway.error_reply import Refusal
+from downroute.gateway.headers import Hints
+from downroute.records import Decision, Route
+from downroute.routing.match import ALIAS, AUTO, Match, RouteTable
+
+OFF = "policy off"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The policy as it is served at this moment. ``table`` is ``None`` where there is none, and
+    the gateway observes. ``fault`` says why the file as it stands now is not what is served."""
+
+    table: RouteTable | None = None
+    off: bool = False
+    fault: str | None = None
+
+    @property
+    def digest(self) -> str | None:
+        return None if self.table is None else self.table.policy.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The route of one request. ``decision`` is ``None`` where the route's course decides it.
+    ``task`` is the task the request is taken to be of."""
+
+    route: Route
+    reason: str
+    decision: Decision | None = None
+    task: str | None = None
+    policy_digest: str | None = None
+
+    @property
+    def routed(self) -> bool:
+        """Whether a route of the policy was taken."""
+        return self.decision is None
+
+
+def plan(serving: Serving, body: ChatBody, hints: Hints, now: float) -> Plan | Refusal:
+    """The route for ``body`` at Unix second ``now``; a refusal where no real model is meant."""
+    declared = hints.task or body.task
+    if serving.table is None:
+        if body.model.startswith(ALIAS):
+            return _nowhere(body.model, "there is no policy")
+        decision = Decision.BYPASSED if serving.off else Decision.OBSERVED
+        reason = OFF if serving.off else "no policy"
+        return Plan(_stay(body.model), reason, decision, declared)
+    match = serving.table.match(body, body.model, declared, now)
+    bypassed = OFF if serving.off else "the client asked to bypass routing" if hints.bypass else ""
+    if match.route is not None and not bypassed:
+        reason = f"{match.reason}; the route is unproven" if match.route.unproven else match.reason
+        return Plan(match.route, reason, None, match.task, serving.digest)
+    model = _baseline(serving.table, match, body.model, declared)
+    if model is None:
+        return _nowhere(body.model, match.reason)
+    return Plan(
+        _stay(model),
+        bypassed or match.reason,
+        Decision.BYPASSED if bypassed else Decision.PASSTHROUGH,
+        match.task,
+        serving.digest,
+    )
+
+
+def _baseline(table: RouteTable, match: Match, model: str, declared: str | None) -> str | None:
+    """The model that answers where routing has no say."""
+    if not model.startswith(ALIAS):
+        return model
+    if match.route is not None:
+        return match.route.baseline
+    if declared is None and model != AUTO:
+        declared = model.removeprefix(ALIAS)
+    return table.baseline_for(match.task if declared is None else declared)
+
+
+def _stay(model: str) -> Route:
+    return Route(task="", models=(model,), baseline=model)
+
+
+def _nowhere(model: str, why: str) -> Refusal:
+    message = (
+        f"'{model}' leads nowhere: {why}; ask for a model by its name, or add `baseline: MODEL` "
+        "to the policy"
+    )
+    return Refusal(404, message, param="model", code="model_not_found")

@@ -1,0 +1,116 @@
+"""The policy as it is served: the file is looked at twice a second and swapped in whole.
+
+What cannot be read never takes over: the last good policy stays, also when the file is deleted,
+because a proven route does not become wrong by an editor's slip. ``<file>.off`` beside it sends
+everything to the baseline for as long as it exists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from downroute.errors import PolicyError
+from downroute.gateway.log_lines import say
+from downroute.gateway.plan import Serving
+from downroute.records import Policy
+from downroute.routing.match import RouteTable
+from downroute.routing.policy import read_policy
+
+POLL_S = 0.4
+
+_Stamp = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedText:
+    """A policy's text at the moment it is served first, with the models it names."""
+
+    digest: str
+    text: str
+    path: str
+    at: float
+    models: tuple[str, ...]
+
+
+class PolicyFile:
+    """``serving`` is replaced as a whole, never changed. ``on_served`` hears of each new policy."""
+
+    def __init__(self, path: Path, on_served: Callable[[ServedText], None]) -> None:
+        self.path = path
+        self.off_path = path.with_name(f"{path.name}.off")
+        self.serving = Serving()
+        self._on_served = on_served
+        self._stamp: _Stamp | None = None
+
+    def load(self) -> None:
+        """Read the file for the first time. Without a file the gateway observes.
+
+        Raises:
+            PolicyError: it cannot be read or is no policy.
+        """
+        self.refresh()
+        if self.serving.fault is not None:
+            raise PolicyError(self.serving.fault)
+
+    async def watch(self) -> None:
+        """Refresh for ever. Reading is done beside the event loop."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            await asyncio.to_thread(self.refresh)
+
+    def refresh(self) -> None:
+        """Take over what has changed since the last look."""
+        off = self.off_path.exists()
+        if off != self.serving.off:
+            self.serving = replace(self.serving, off=off)
+            say(logging.WARNING, "policy off" if off else "policy on", file=self.off_path)
+        stamp = _stamp(self.path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        if stamp is None:
+            self._refuse(f"{self.path}: the policy file is gone; the last one stays in force")
+            return
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            policy = read_policy(text, str(self.path))
+        except PolicyError as fault:
+            self._refuse(str(fault))
+        except (OSError, UnicodeDecodeError) as fault:
+            self._refuse(f"{self.path}: cannot be read: {fault}")
+        except Exception as fault:
+            # Whatever a file does to the parser, the policy in force goes on being served.
+            self._refuse(f"{self.path}: cannot be read ({type(fault).__name__})")
+        else:
+            self._serve(policy, text)
+
+    def _serve(self, policy: Policy, text: str) -> None:
+        if policy.digest == self.serving.digest:
+            self.serving = replace(self.serving, fault=None)
+            return
+        first = self.serving.table is None
+        self.serving = Serving(RouteTable(policy), self.serving.off)
+        models = {m: None for r in policy.routes for m in (*r.models, r.baseline)}
+        path = os.fspath(self.path)
+        self._on_served(ServedText(policy.digest, text, path, time.time(), tuple(models)))
+        event = "policy served" if first else "policy replaced"
+        say(logging.INFO, event, digest=policy.digest, routes=len(policy.routes))
+
+    def _refuse(self, fault: str) -> None:
+        self.serving = replace(self.serving, fault=fault)
+        say(logging.ERROR, "policy not taken", reason=fault, serving=self.serving.digest or "none")
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """What changes when the file does; ``None`` where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

@@ -1,0 +1,122 @@
+"""PURE: server-sent events: cutting a stream into them, and what they say besides the words.
+
+WHATWG HTML, section 9.2: an event ends at an empty line; lines end in LF, CR LF or CR.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from downroute.answers.openai_chat import completion_from_chunks, usage_from_completion
+from downroute.gateway import json_text
+from downroute.gateway.completion import without_logprobs
+from downroute.records import Json, Usage
+
+EVENT_STREAM = "text/event-stream"
+HEARTBEAT = b": waiting\n\n"
+
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+# A key inside an answer's text has its quotes escaped, so these find real members only.
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_ERROR = re.compile(rb'"error"\s*:\s*[{"]')
+_LOGPROBS = re.compile(rb'"logprobs"\s*:\s*\{')
+_LONGEST_END = 4
+
+
+class EventSplitter:
+    """Cuts bytes as they come into whole events, each with the empty line that ends it."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The events that ``chunk`` completes."""
+        searched = max(0, len(self._rest) - _LONGEST_END)
+        data = self._rest + chunk
+        start = 0
+        for end in _EVENT_END.finditer(data, searched):
+            yield data[start : end.end()]
+            start = end.end()
+        self._rest = data[start:]
+
+    def rest(self) -> bytes:
+        """What came after the last whole event."""
+        return self._rest
+
+
+def payload(event: bytes) -> bytes | None:
+    """The data of an event; ``None`` where it has none (a comment, say)."""
+    data = [line[5:].removeprefix(b" ") for line in event.splitlines() if line[:5] == b"data:"]
+    return b"\n".join(data) if data else None
+
+
+class ChunkReader:
+    """Reads a chat stream on its way past: what the log and the checks need of it, and what the
+    client did not ask for and shall not see.
+
+    ``keep_words``: keep every chunk, for `completion`; else only those that tell tokens, model
+    and how it ended.
+    """
+
+    def __init__(self, *, keep_words: bool, hide_usage: bool, hide_logprobs: bool) -> None:
+        self.usage = Usage()
+        self.done = False
+        """The stream's end mark has been seen."""
+        self.error: Json = None
+        """What the upstream sent as an error in the middle of the stream."""
+        self._finished = False
+        self._keep_words = keep_words
+        self._hide_usage = hide_usage
+        self._hide_logprobs = hide_logprobs
+        self._kept: list[bytes] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether the answer came to its end."""
+        return self.done or self._finished
+
+    @property
+    def kept(self) -> list[bytes]:
+        return self._kept
+
+    def take(self, event: bytes) -> bytes:
+        """What the client gets of ``event``: all of it, nothing, or all but log probabilities."""
+        data = payload(event)
+        if data is None:
+            return event
+        if data == b"[DONE]":
+            self.done = True
+            return event
+        finished = _FINISHED.search(data) is not None
+        self._finished |= finished
+        usage = _object(data) if _USAGE.search(data) else {}
+        if usage:
+            self.usage = usage_from_completion(usage)
+        if self._keep_words or finished or usage or not self._kept:
+            self._kept.append(data)
+        if _ERROR.search(data):
+            self.error = self.error or _object(data).get("error")
+        usage_only = bool(usage) and usage.get("choices") == []
+        if usage_only and self._hide_usage:
+            return b""
+        if self._hide_logprobs and _LOGPROBS.search(data):
+            return b"data: " + without_logprobs(data).replace(b"\n", b"\ndata: ") + b"\n\n"
+        return event
+
+    def completion(self) -> dict[str, Json]:
+        """The ``chat.completion`` that the kept chunks spell out."""
+        return completion_from_kept(self._kept)
+
+
+def completion_from_kept(chunks: list[bytes]) -> dict[str, Json]:
+    return completion_from_chunks(filter(None, map(_object, chunks)))
+
+
+def _object(data: bytes) -> Mapping[str, Json]:
+    try:
+        value = json_text.decode(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,114 @@
+"""PURE: what differs between two policies, in words, task by task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from downroute.records import Bounds, CheckSpec, Json, LinearScore, Policy, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changes for one task's requests."""
+
+    task: str
+    words: str
+
+
+def changes(old: Policy, new: Policy) -> list[Change]:
+    """What serving ``new`` in place of ``old`` changes, in the order of the new file, removed
+    routes last. Two policies that serve alike give an empty list whatever their text."""
+    before, after = _by_task(old), _by_task(new)
+    found = []
+    for task, routes in after.items():
+        words = _route_changes(before.get(task, ()), routes)
+        found += [Change(task, w) for w in words]
+    for task, routes in before.items():
+        if task not in after:
+            goes_to = ", ".join(dict.fromkeys(r.baseline for r in routes))
+            found.append(Change(task, f"no longer routed: requests stay on {goes_to}"))
+    if old.baseline != new.baseline:
+        words = f"requests for downroute/auto without a route go to {new.baseline or 'nobody'}"
+        found.append(Change("(no task)", f"{words} (was: {old.baseline or 'nobody'})"))
+    return found
+
+
+def path_words(route: Route) -> str:
+    """The models a route asks, in order."""
+    return " → ".join(route.models)
+
+
+def check_words(spec: CheckSpec) -> str:
+    return spec.name if spec.argument is None else f"{spec.name} {spec.argument}"
+
+
+def when_words(when: Mapping[str, Bounds]) -> str:
+    parts = []
+    for name, bounds in when.items():
+        low = "" if bounds.min is None else f"{bounds.min:g} ≤ "
+        high = "" if bounds.max is None else f" ≤ {bounds.max:g}"
+        parts.append(f"{low}{name}{high}")
+    return ", ".join(parts) or "always"
+
+
+def escalate_words(score: LinearScore | None) -> str:
+    if score is None:
+        return "no score"
+    terms = [f"{score.intercept:g}", *(f"{w:+g}·{name}" for name, w in score.weights.items())]
+    return f"{' '.join(terms)} > {score.above:g}"
+
+
+def _by_task(policy: Policy) -> dict[str, list[Route]]:
+    found: dict[str, list[Route]] = {}
+    for route in policy.routes:
+        found.setdefault(route.task, []).append(route)
+    return found
+
+
+def _route_changes(old: Sequence[Route], new: Sequence[Route]) -> list[str]:
+    if not old:
+        return [_new_route(route) for route in new]
+    if len(old) != len(new):
+        return [f"{len(new)} routes instead of {len(old)}", *(_new_route(r) for r in new)]
+    return [w for before, after in zip(old, new, strict=True) for w in _changed(before, after)]
+
+
+def _new_route(route: Route) -> str:
+    inside = f" when {when_words(route.when)}" if route.when else ""
+    if route.models == (route.baseline,):
+        return f"new route: stays on {route.baseline}{inside}"
+    return f"new route: {path_words(route)} in place of {route.baseline}{inside}"
+
+
+def _changed(old: Route, new: Route) -> list[str]:
+    words = []
+    for what, before, after in (
+        ("models", path_words(old), path_words(new)),
+        ("baseline", old.baseline, new.baseline),
+        ("when", when_words(old.when), when_words(new.when)),
+        ("checks", _checks(old), _checks(new)),
+        ("escalates", escalate_words(old.escalate), escalate_words(new.escalate)),
+        ("shadow", f"{old.shadow:g}", f"{new.shadow:g}"),
+        ("declared as", old.match_task or old.task, new.match_task or new.task),
+        ("evidence", _evidence(old), _evidence(new)),
+    ):
+        if before != after:
+            words.append(f"{what}: {after} (was: {before})")
+    for mark in sorted(new.fingerprints - old.fingerprints):
+        words.append(f"now also recognised by fingerprint {mark}")
+    for mark in sorted(old.fingerprints - new.fingerprints):
+        words.append(f"no longer recognised by fingerprint {mark}")
+    return words
+
+
+def _checks(route: Route) -> str:
+    return ", ".join(check_words(c) for c in route.checks) or "none"
+
+
+def _evidence(route: Route) -> str:
+    facts: Mapping[str, Json] | None = route.evidence
+    if facts is None:
+        return "none (unproven)"
+    until = f", good until {facts['expires']}" if facts.get("expires") else ""
+    return f"study {facts['study']}{until}"

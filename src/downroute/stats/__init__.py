@@ -1,0 +1,1 @@
+"""PURE: the statistics behind every verdict. Numbers in, numbers out."""

@@ -1,0 +1,26 @@
+"""One SQLite file behind named queries: the log, the journal of what was asked, the ledger."""
+
+from downroute.store.bodies import Bodies
+from downroute.store.calls import Added
+from downroute.store.journal import Ask, JournalEntry, JournalKey, Spending
+from downroute.store.ledger import Grade, ServedPolicy, StudyRecord, VerdictRecord
+from downroute.store.redaction import Redaction
+from downroute.store.store import Imported, Store
+from downroute.store.summary import CallGroup
+
+__all__ = [
+    "Added",
+    "Ask",
+    "Bodies",
+    "CallGroup",
+    "Grade",
+    "Imported",
+    "JournalEntry",
+    "JournalKey",
+    "Redaction",
+    "ServedPolicy",
+    "Spending",
+    "Store",
+    "StudyRecord",
+    "VerdictRecord",
+]

@@ -1,0 +1,103 @@
+"""How much of a call's words is kept, and getting rid of them again."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from downroute.prompts import request_digest
+from downroute.records import Call
+from downroute.store.database import Database
+from downroute.store.encoding import dump
+from downroute.store.redaction import Redaction
+
+
+class Bodies(StrEnum):
+    """What of a request, its answer and its reference is kept."""
+
+    NONE = "none"
+    """Nothing: no text, and no digest of a text that could be guessed."""
+    REDACTED = "redacted"
+    """What is left after `Redaction`."""
+    FULL = "full"
+
+
+class BodyRow(NamedTuple):
+    """The columns of one body, in the order of the table."""
+
+    subject: str | None
+    expires_at: float | None
+    request_digest: str | None
+    request: str | None
+    answer: str | None
+    reference: str | None
+
+    @property
+    def bytes(self) -> int:
+        return sum(len(text or "") for text in (self.request, self.answer, self.reference))
+
+
+def body_row(
+    call: Call, keep: Bodies, redaction: Redaction, expires_at: float | None
+) -> BodyRow | None:
+    """What ``keep`` allows to be kept of a call's words; ``None`` where that is nothing."""
+    request, answer, reference = call.request, call.answer, call.reference
+    if keep is Bodies.NONE or (request is None and answer is None and reference is None):
+        return None
+    if keep is Bodies.REDACTED:
+        request = redaction.value(request)
+        answer = None if answer is None else redaction.answer(answer)
+        reference = redaction.value(reference)
+    return BodyRow(
+        subject=call.subject,
+        expires_at=expires_at,
+        request_digest=_digest(request),
+        request=None if request is None else dump(request),
+        answer=None if answer is None else dump(answer),
+        reference=None if reference is None else dump(reference),
+    )
+
+
+def allowed_text(text: str, keep: Bodies, redaction: Redaction) -> str | None:
+    """A rejected row's own text as far as ``keep`` allows."""
+    if keep is Bodies.NONE:
+        return None
+    return text if keep is Bodies.FULL else redaction.json_text(text)
+
+
+def allowed_error(error: str | None, keep: Bodies, redaction: Redaction) -> str | None:
+    """An error as far as ``keep`` allows. Upstreams quote the request in what they say, and
+    errors are written "kind: what was said"; with nothing to be kept only the kind stays."""
+    if error is None or keep is Bodies.FULL:
+        return error
+    return error.partition(":")[0] if keep is Bodies.NONE else redaction.text(error)
+
+
+class StoredBodies:
+    """The bodies that were kept."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def drop_expired(self, now: float) -> int:
+        """Delete the bodies whose time is over (Unix seconds); how many there were."""
+        return self._drop("expires_at <= ?", now)
+
+    def drop_subject(self, subject: str) -> int:
+        """Delete every body of one person; how many there were. The calls' figures stay."""
+        return self._drop("subject = ?", subject)
+
+    def _drop(self, condition: str, value: float | str) -> int:
+        with self._database.writing() as connection:
+            dropped = connection.execute(f"DELETE FROM bodies WHERE {condition}", (value,))
+        with self._database.reading() as connection:
+            # The write-ahead log still holds the pages as they were.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return dropped.rowcount
+
+
+def _digest(request: Any) -> str | None:
+    try:
+        return None if request is None else request_digest(request)
+    except RecursionError:
+        return None

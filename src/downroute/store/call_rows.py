@@ -1,0 +1,119 @@
+"""A Call, an Attempt and their table rows, both ways."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from downroute.records import Attempt, Call, Decision, Purpose, Usage
+from downroute.store.encoding import dump, load, load_answer, whole
+
+USAGE_COLUMNS = (
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "reasoning_tokens",
+    "usage_estimated",
+)
+CALL_COLUMNS = (
+    *("id", "source", "model", "fingerprint", "task", "source_row", "slice"),
+    *("requested_model", "snapshot", "started_at", "latency_s", "first_byte_s"),
+    *USAGE_COLUMNS,
+    *("cost_usd", "status", "error", "stream", "decision", "reason", "policy_digest"),
+    *("session", "subject"),
+)
+ATTEMPT_COLUMNS = (
+    *("model", "purpose", "status", "error"),
+    *USAGE_COLUMNS,
+    *("cost_usd", "latency_s", "first_byte_s", "finish_reason", "snapshot", "checks", "signals"),
+    "score",
+)
+BODY_COLUMNS = ("request", "answer", "reference")
+
+
+def usage_row(usage: Usage) -> tuple[Any, ...]:
+    return (
+        whole(usage.input_tokens),
+        whole(usage.output_tokens),
+        whole(usage.cached_input_tokens),
+        whole(usage.reasoning_tokens),
+        usage.estimated,
+    )
+
+
+def usage_from_row(row: tuple[Any, ...]) -> Usage:
+    return Usage(row[0], row[1], row[2], row[3], bool(row[4]))
+
+
+def call_row(call: Call, error: str | None) -> tuple[Any, ...]:
+    """A call's own columns; ``error`` is its error as far as it may be kept."""
+    return (
+        *(call.id, call.source, call.model, call.fingerprint, call.task, call.row, call.slice),
+        *(call.requested_model, call.snapshot, call.started_at, call.latency_s, call.first_byte_s),
+        *usage_row(call.usage),
+        *(call.cost_usd, whole(call.status), error, call.stream, call.decision, call.reason),
+        *(call.policy_digest, call.session, call.subject),
+    )
+
+
+def call_from_row(row: tuple[Any, ...]) -> Call:
+    """The call in ``CALL_COLUMNS``, without its attempts and its words."""
+    return Call(
+        id=row[0],
+        source=row[1],
+        model=row[2],
+        fingerprint=row[3],
+        task=row[4],
+        row=row[5],
+        slice=row[6],
+        requested_model=row[7],
+        snapshot=row[8],
+        started_at=row[9],
+        latency_s=row[10],
+        first_byte_s=row[11],
+        usage=usage_from_row(row[12:17]),
+        cost_usd=row[17],
+        status=row[18],
+        error=row[19],
+        stream=bool(row[20]),
+        decision=None if row[21] is None else Decision(row[21]),
+        reason=row[22],
+        policy_digest=row[23],
+        session=row[24],
+        subject=row[25],
+    )
+
+
+def with_body(call: Call, body: tuple[Any, ...]) -> Call:
+    """The call with the words in ``BODY_COLUMNS``."""
+    request, answer, reference = body
+    return dataclasses.replace(
+        call, request=load(request), answer=load_answer(answer), reference=load(reference)
+    )
+
+
+def attempt_row(attempt: Attempt, error: str | None) -> tuple[Any, ...]:
+    return (
+        *(attempt.model, attempt.purpose, whole(attempt.status), error),
+        *usage_row(attempt.usage),
+        *(attempt.cost_usd, attempt.latency_s, attempt.first_byte_s, attempt.finish_reason),
+        *(attempt.snapshot, dump(attempt.checks), dump(attempt.signals), attempt.score),
+    )
+
+
+def attempt_from_row(row: tuple[Any, ...]) -> Attempt:
+    return Attempt(
+        model=row[0],
+        purpose=Purpose(row[1]),
+        status=row[2],
+        error=row[3],
+        usage=usage_from_row(row[4:9]),
+        cost_usd=row[9],
+        latency_s=row[10],
+        first_byte_s=row[11],
+        finish_reason=row[12],
+        snapshot=row[13],
+        checks=load(row[14]),
+        signals=load(row[15]),
+        score=row[16],
+    )

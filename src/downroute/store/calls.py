@@ -1,0 +1,197 @@
+"""The log: every call once, with its attempts, and its words as far as they are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from downroute.records import Attempt, Call
+from downroute.store.bodies import Bodies, BodyRow, allowed_error, body_row
+from downroute.store.call_rows import (
+    ATTEMPT_COLUMNS,
+    BODY_COLUMNS,
+    CALL_COLUMNS,
+    attempt_from_row,
+    attempt_row,
+    call_from_row,
+    call_row,
+    with_body,
+)
+from downroute.store.database import Database, batches, execute
+from downroute.store.redaction import Redaction
+from downroute.store.summary import CallGroup, KeptCall, content_sample, summary
+
+_PAGE = 200
+
+
+class Added(NamedTuple):
+    """How many rows were new, and how many were there already and changed nothing."""
+
+    new: int
+    known: int
+
+
+class _CallRows(NamedTuple):
+    call: tuple[Any, ...]
+    attempts: tuple[tuple[Any, ...], ...]
+    body: BodyRow | None
+
+    @property
+    def bytes(self) -> int:
+        return self.body.bytes if self.body else 0
+
+
+class Calls:
+    """The calls of one store."""
+
+    def __init__(self, database: Database, redaction: Redaction) -> None:
+        self._database = database
+        self._redaction = redaction
+
+    def add(
+        self,
+        calls: Iterable[Call],
+        keep: Bodies | str = Bodies.FULL,
+        *,
+        expires_at: float | None = None,
+    ) -> Added:
+        """Add the calls whose id is not known yet, in one transaction per 1000.
+
+        ``calls`` is consumed lazily. ``keep`` says what of their words is kept, ``expires_at``
+        (Unix seconds) when `StoredBodies.drop_expired` may delete them. An error raised by
+        ``calls`` itself passes through after what came before it has been written.
+        """
+        keep = Bodies(keep)
+        rows = (self._rows(call, keep, expires_at) for call in calls)
+        new = known = 0
+        for batch in batches(rows, weight=lambda row: row.bytes):
+            with self._database.writing() as connection:
+                added = sum(_insert(connection, row) for row in batch)
+            new += added
+            known += len(batch) - added
+        return Added(new, known)
+
+    def each(
+        self,
+        *,
+        task: str | None = None,
+        models: Collection[str] | None = None,
+        since: float | None = None,
+        ids: Collection[str] | None = None,
+        with_bodies: bool = False,
+    ) -> Iterator[Call]:
+        """The calls in the order they were added, attempts included.
+
+        ``since`` leaves out calls that started earlier, and those without a time. Calls added
+        meanwhile do not appear. No transaction stays open between two calls.
+        """
+        last, end = 0, self._last()
+        statement, values = _selection(task, models, since, ids, with_bodies)
+        while True:
+            with self._database.reading() as connection:
+                page = connection.execute(statement, (*values, last, end, _PAGE)).fetchall()
+                attempts = _attempts(connection, [row[0] for row in page])
+            for row in page:
+                call = call_from_row(row[1 : 1 + len(CALL_COLUMNS)])
+                if with_bodies:
+                    call = with_body(call, row[1 + len(CALL_COLUMNS) :])
+                found = attempts.get(row[0])
+                yield dataclasses.replace(call, attempts=tuple(found)) if found else call
+            if len(page) < _PAGE:
+                return
+            last = page[-1][0]
+
+    def count(self) -> int:
+        with self._database.reading() as connection:
+            return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+    def summary(self, *, since: float | None = None) -> list[CallGroup]:
+        """Calls, tokens and cost by task, fingerprint and model, largest group first."""
+        with self._database.reading() as connection:
+            return summary(connection, since)
+
+    def content_sample(self, *, per_task: int, most: int) -> list[KeptCall]:
+        """Up to ``per_task`` calls with content of each task, ``most`` in all."""
+        with self._database.reading() as connection:
+            return content_sample(connection, per_task, most)
+
+    def _rows(self, call: Call, keep: Bodies, expires_at: float | None) -> _CallRows:
+        def kept(error: str | None) -> str | None:
+            return allowed_error(error, keep, self._redaction)
+
+        return _CallRows(
+            call=call_row(call, kept(call.error)),
+            attempts=tuple(attempt_row(a, kept(a.error)) for a in call.attempts),
+            body=body_row(call, keep, self._redaction, expires_at),
+        )
+
+    def _last(self) -> int:
+        with self._database.reading() as connection:
+            return int(connection.execute("SELECT coalesce(max(n), 0) FROM calls").fetchone()[0])
+
+
+def _insert(connection: sqlite3.Connection, rows: _CallRows) -> bool:
+    """Add one call; whether it was new."""
+    inserted = execute(connection, _INSERT_CALL, rows.call)
+    if inserted.rowcount == 0:
+        return False
+    n = inserted.lastrowid
+    for index, attempt in enumerate(rows.attempts):
+        execute(connection, _INSERT_ATTEMPT, (n, index, *attempt))
+    if rows.body is not None:
+        execute(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?)", (n, *rows.body))
+    return True
+
+
+def _selection(
+    task: str | None,
+    models: Collection[str] | None,
+    since: float | None,
+    ids: Collection[str] | None,
+    with_bodies: bool,
+) -> tuple[str, tuple[Any, ...]]:
+    """The statement for one page; it takes the values given, then last n, end n and the limit."""
+    columns = ", ".join(f"calls.{c}" for c in ("n", *CALL_COLUMNS))
+    source = "calls"
+    if with_bodies:
+        columns += "".join(f", bodies.{c}" for c in BODY_COLUMNS)
+        source = "calls LEFT JOIN bodies ON bodies.call = calls.n"
+    conditions: list[str] = []
+    values: list[Any] = []
+    if task is not None:
+        conditions.append("task = ?")
+        values.append(task)
+    if models is not None:
+        conditions.append("model IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(list(models)))
+    if since is not None:
+        conditions.append("started_at >= ?")
+        values.append(since)
+    if ids is not None:
+        conditions.append("id IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(list(ids)))
+    where = " AND ".join([*conditions, "n > ? AND n <= ?"])
+    return f"SELECT {columns} FROM {source} WHERE {where} ORDER BY n LIMIT ?", tuple(values)
+
+
+def _attempts(connection: sqlite3.Connection, calls: list[int]) -> dict[int, list[Attempt]]:
+    found: dict[int, list[Attempt]] = {}
+    for call, *row in connection.execute(_SELECT_ATTEMPTS, (json.dumps(calls),)):
+        found.setdefault(call, []).append(attempt_from_row(tuple(row)))
+    return found
+
+
+def _insert_statement(table: str, columns: tuple[str, ...], rule: str = "") -> str:
+    places = ", ".join("?" * len(columns))
+    return f"INSERT {rule} INTO {table} ({', '.join(columns)}) VALUES ({places})"
+
+
+_INSERT_CALL = _insert_statement("calls", CALL_COLUMNS, "OR IGNORE")
+_INSERT_ATTEMPT = _insert_statement("attempts", ("call", "n", *ATTEMPT_COLUMNS))
+_SELECT_ATTEMPTS = (
+    f"SELECT call, {', '.join(ATTEMPT_COLUMNS)} FROM attempts "
+    "WHERE call IN (SELECT value FROM json_each(?)) ORDER BY call, n"
+)

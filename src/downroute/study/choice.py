@@ -1,0 +1,81 @@
+"""Which scorer judges a task: the configuration's, else the command line's, else what the shape
+of its answers suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from downroute.answers.openai_chat import answer_digest
+from downroute.config import Settings
+from downroute.errors import UsageError
+from downroute.records import Answer, Example, Score
+from downroute.scoring.scorer import Scorer
+from downroute.scoring.spec import build_scorer, describe
+from downroute.scoring.suggest import suggest
+from downroute.store import Store
+from downroute.study.pairs import Judge
+from downroute.study.settings import StudySettings
+
+RECORDED = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A task's scorer as printed, why it was chosen, and how it judges."""
+
+    name: str
+    reason: str
+    judge: Judge
+
+
+def choose_scorer(
+    task: str,
+    examples: Sequence[Example],
+    shape: str,
+    question: StudySettings,
+    config: Settings,
+    store: Store,
+) -> Choice:
+    """The scorer of ``task``.
+
+    Raises:
+        UsageError: an unknown scorer or option; `recorded` without recorded scores.
+    """
+    own = config.tasks[task].scorer if task in config.tasks else None
+    spec, reason = (own, "downroute.yaml") if own is not None else (question.scorer, "--scorer")
+    if spec == RECORDED:
+        return Choice(RECORDED, reason, _recorded(store))
+    if spec is None:
+        spec, reason = suggest(shape, examples)
+    scorer = build_scorer(spec)
+    return Choice(describe(scorer), reason, _by_scorer(scorer))
+
+
+def _by_scorer(scorer: Scorer) -> Judge:
+    def score(example: Example, model: str, answer: Answer) -> Score:  # noqa: ARG001
+        return scorer.score(answer, example.reference, example.request)
+
+    def by_reference(example: Example) -> bool:
+        if scorer.needs_reference:
+            return example.reference is not None
+        return True
+
+    return Judge(score, scorer.same, by_reference)
+
+
+def _recorded(store: Store) -> Judge:
+    if not store.recorded.has_any():
+        raise UsageError(
+            "the scorer 'recorded' needs recorded scores; import a recording, or name another"
+        )
+
+    def score(example: Example, model: str, answer: Answer) -> Score:
+        found = store.recorded.find(example.request_digest, model, answer_digest(answer))
+        if found is None:
+            return Score.unscored("the recordings hold no such answer")
+        if found.score is None:
+            return Score.unscored("the recording gives this answer no score")
+        return Score(found.score)
+
+    return Judge(score, lambda a, b: answer_digest(a) == answer_digest(b), lambda _: True)

@@ -1,0 +1,57 @@
+"""A study's entry in the store's ledger: begun, interrupted, gone on with, finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from downroute.records import Json
+from downroute.store import Grade, Store
+from downroute.study.pairs import PairScore
+from downroute.study.result import TaskResult
+from downroute.study.settings import StudySettings
+
+RUNNING = "running"
+INTERRUPTED = "interrupted"
+OUT_OF_BUDGET = "budget reached"
+FINISHED = "finished"
+
+
+def begin_or_resume(store: Store, question: StudySettings, at: float) -> str:
+    """The id of the study to write under: that of an unfinished one with the same question,
+    whose spending then counts towards the budget, else a new one."""
+    identity = question.identity()
+    for study in reversed(store.ledger.studies()):
+        if study.settings.get("identity") == identity:
+            if study.status == FINISHED:
+                break
+            return study.id
+    return store.ledger.begin_study(question.as_json(), at=at)
+
+
+def finish(
+    store: Store,
+    study_id: str,
+    status: str,
+    report: Mapping[str, Json],
+    results: Sequence[TaskResult],
+) -> None:
+    """Enter the verdicts and how the study ended."""
+    for result in results:
+        store.ledger.add_verdict(study_id, result.task, result.as_json())
+    store.ledger.finish_study(study_id, status, report)
+
+
+def known_grades(store: Store) -> dict[str, PairScore]:
+    """Every grade of the store by its pair; the latest where a pair was graded twice."""
+    latest = sorted(store.ledger.grades(), key=lambda grade: grade.at)
+    return {g.pair: (float(g.grade[0]), float(g.grade[1])) for g in latest}
+
+
+def add_grades(
+    store: Store, grades: Iterable[tuple[str, str, PairScore]], grader: str, at: float
+) -> int:
+    """Enter (task, pair, scores) as given by ``grader``; how many."""
+    return store.ledger.add_grades(
+        Grade(task=task, pair=pair, grader=grader, grade=list(score), at=at)
+        for task, pair, score in grades
+    )

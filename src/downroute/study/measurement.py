@@ -1,0 +1,176 @@
+"""Asking a candidate for its answers: concurrently, within the budget, never twice.
+
+What was asked stands in the journal before the request leaves, what came back before it is used.
+A run that was killed therefore repeats at most the calls that were in flight; those are counted
+as possibly paid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from downroute.answers.openai_chat import answer_from_completion, usage_from_completion
+from downroute.errors import BudgetError, DownrouteError, TaskStoppedError
+from downroute.money.rates import Rates, cost_usd
+from downroute.prompts import canonical_request, digest
+from downroute.providers.replies import Reply
+from downroute.records import Example, Json, Measurement, Purpose, Score
+from downroute.store.journal import Journal, JournalEntry, JournalKey
+from downroute.study.budget import Budget
+from downroute.study.faults import FaultRun, refused_for_content
+from downroute.study.plan import estimate_usd
+
+Ask = Callable[[Mapping[str, Json]], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model as a study asks it: ``adapt`` gives the request body it is sent, ``ask`` sends it,
+    ``slots`` bounds how many calls its upstream is sent at a time."""
+
+    model: str
+    upstream: str
+    adapt: Callable[[Mapping[str, Json]], Mapping[str, Json]]
+    ask: Ask
+    slots: asyncio.Semaphore
+    rates: Rates | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paying:
+    """What all measuring of one study shares."""
+
+    study_id: str
+    journal: Journal
+    budget: Budget
+    progress: Callable[[str, str], None]
+    """Called with task and model after each answer."""
+
+
+async def measure(
+    task: str,
+    examples: Sequence[Example],
+    candidate: Candidate,
+    paying: Paying,
+    faults: FaultRun,
+) -> list[Measurement]:
+    """The candidate's answers to ``examples``, in their order, not yet scored.
+
+    Until one call was answered properly they are asked one at a time, so that a fault common to
+    all costs at most a handful of calls.
+
+    Raises:
+        BudgetError: the budget is reached; what was measured is in the journal.
+        TaskStoppedError: every call fails the same way.
+    """
+    done: dict[int, Measurement] = {}
+    waiting = list(enumerate(examples))
+    while waiting and not faults.proven:
+        index, example = waiting.pop(0)
+        done[index] = await _measure_one(task, example, candidate, paying, faults)
+    stopped: list[DownrouteError] = []
+
+    async def one(index: int, example: Example) -> None:
+        # After a stop nothing new is sent, but what is in flight is awaited: it is being paid.
+        async with candidate.slots:
+            if stopped:
+                return
+            try:
+                done[index] = await _measure_one(task, example, candidate, paying, faults)
+            except (BudgetError, TaskStoppedError) as reason:
+                stopped.append(reason)
+
+    async with asyncio.TaskGroup() as group:
+        for index, example in waiting:
+            group.create_task(one(index, example))
+    if stopped:
+        raise stopped[0]
+    return [done[i] for i in range(len(examples))]
+
+
+async def _measure_one(
+    task: str, example: Example, candidate: Candidate, paying: Paying, faults: FaultRun
+) -> Measurement:
+    body = candidate.adapt(canonical_request(example.request))
+    key = JournalKey(
+        upstream=candidate.upstream,
+        model=candidate.model,
+        request_digest=digest(body),
+        purpose=Purpose.ANSWER,
+        repeat=0,
+    )
+    entry = paying.journal.get(key)
+    if entry is None or _worth_asking_again(entry):
+        entry = await _ask(key, body, example, candidate, paying, faults)
+    else:
+        faults.proven = faults.proven or entry.error is None
+    paying.progress(task, candidate.model)
+    return measurement(example, candidate.model, entry)
+
+
+async def _ask(
+    key: JournalKey,
+    body: Mapping[str, Json],
+    example: Example,
+    candidate: Candidate,
+    paying: Paying,
+    faults: FaultRun,
+) -> JournalEntry:
+    estimate = estimate_usd(example, candidate.rates)
+    aside = paying.budget.reserve(estimate)
+    cost: float | None = None
+    possibly_paid = 0.0
+    try:
+        paying.journal.begin(key, paying.study_id, estimate)
+        reply = await candidate.ask(body)
+        # A call that failed upstream is not billed; an answered one costs its tokens.
+        cost = 0.0 if reply.error is not None else cost_usd(reply.usage, candidate.rates)
+        entry = JournalEntry(
+            body=reply.body,
+            usage=reply.usage,
+            cost_usd=cost,
+            latency_s=reply.latency_s,
+            status=reply.status,
+            error=reply.error,
+            tries=reply.tries,
+        )
+        paying.journal.finish(key, entry)
+        possibly_paid = (estimate or 0.0) * reply.unanswered_tries
+    finally:
+        paying.budget.settle(aside, (cost or 0.0) + possibly_paid)
+    faults.see(reply)
+    return entry
+
+
+def measurement(example: Example, model: str, entry: JournalEntry) -> Measurement:
+    """A journalled reply as a measurement. A request the upstream refused for what it says is a
+    failed answer; a call that never came through says nothing of the model and stays unscored."""
+    answer = None
+    snapshot = None
+    if entry.error is None and entry.body is not None:
+        answer = answer_from_completion(entry.body)
+        named = entry.body.get("model")
+        snapshot = named if isinstance(named, str) else None
+        score = Score.unscored("not scored yet")
+    elif refused_for_content(entry.status):
+        score = Score(0.0, f"the request was refused: {entry.error}")
+    else:
+        score = Score.unscored(entry.error or "no answer")
+    return Measurement(
+        example_id=example.id,
+        model=model,
+        answer=answer,
+        score=score,
+        usage=entry.usage if entry.body is None else usage_from_completion(entry.body),
+        cost_usd=entry.cost_usd,
+        latency_s=entry.latency_s,
+        error=entry.error,
+        snapshot=snapshot,
+    )
+
+
+def _worth_asking_again(entry: JournalEntry) -> bool:
+    """A fault that may have passed since: nothing was answered, so nothing was paid."""
+    return entry.error is not None and not refused_for_content(entry.status)

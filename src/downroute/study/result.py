@@ -1,0 +1,127 @@
+"""What a study found out about one task, and how it says so in JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from downroute.records import Json
+from downroute.stats.interval import Interval
+from downroute.study.look import Look
+from downroute.study.saving import Saving
+from downroute.study.verdict import Outcome, Stopped
+
+REPLACE_WORDS = {
+    Outcome.ROUTE: "safe",
+    Outcome.KEEP: "unsafe",
+    Outcome.INCONCLUSIVE: "inconclusive",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What would settle an inconclusive verdict: more pairs (and what asking them costs), or
+    grades of pairs already measured, or both."""
+
+    pairs: int = 0
+    cost_usd: float | None = None
+    grades: int = 0
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """One task measured with one candidate. ``interval`` is the gap's at the last look, ``None``
+    where no look was reached; ``scores`` are mean scores, ``None`` where they are not known."""
+
+    task: str
+    shape: str
+    baseline: str
+    candidate: str
+    outcome: Outcome
+    stopped: Stopped
+    examples: int
+    graded: int
+    unscored: int
+    scorer: str
+    scorer_reason: str
+    replace: bool = False
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    interval: Interval | None = None
+    discordance: float | None = None
+    looks: tuple[Look, ...] = ()
+    need: Need | None = None
+    saving: Saving | None = None
+    message: str | None = None
+    evidence: Mapping[str, Json] | None = None
+    others: tuple[TaskResult, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """The word printed: route, keep, inconclusive; or safe, unsafe with ``--replace``."""
+        return REPLACE_WORDS[self.outcome] if self.replace else self.outcome.value
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The route this verdict leads to; the baseline stays unless the candidate was shown."""
+        return (self.candidate,) if self.outcome is Outcome.ROUTE else (self.baseline,)
+
+    def with_evidence(self, evidence: Mapping[str, Json]) -> TaskResult:
+        return replace(self, evidence=evidence)
+
+    def as_json(self) -> dict[str, Json]:
+        routed = self.outcome is Outcome.ROUTE
+        kept_share = None if self.saving is None else 0.0
+        saving = self.saving
+        month = saving.month_usd if saving is not None and routed else None
+        return {
+            "task": self.task,
+            "shape": self.shape,
+            "candidate": self.candidate,
+            "scorer": self.scorer,
+            "examples": self.examples,
+            "graded": self.graded,
+            "unscored": self.unscored,
+            "scores": dict(self.scores),
+            **_gap_json(self.interval),
+            "discordance": self.discordance,
+            "looks": [_look_json(look) for look in self.looks],
+            "stopped": self.stopped.value,
+            "verdict": self.verdict,
+            "need": _need_json(self.need),
+            "models": list(self.models),
+            "escalation": 0.0 if routed else None,
+            "saving_share": saving.share if saving is not None and routed else kept_share,
+            "saving_usd_month": None if month is None else list(month),
+            "message": self.message,
+            "evidence": None if self.evidence is None else dict(self.evidence),
+            **({"others": [o.as_json() for o in self.others]} if self.others else {}),
+        }
+
+
+def _look_json(look: Look) -> dict[str, Json]:
+    return {
+        "examples": look.examples,
+        "pairs": look.pairs,
+        "ungraded": look.ungraded,
+        "unscored": look.unscored,
+        "z_bound": look.z_bound if math.isfinite(look.z_bound) else None,
+        **_gap_json(look.interval),
+    }
+
+
+def _gap_json(interval: Interval | None) -> dict[str, Json]:
+    """JSON knows no infinity: a bound the data say nothing about is null."""
+    if interval is None:
+        return {"gap": None, "gap_low": None, "gap_high": None}
+    ends = {"gap": interval.estimate, "gap_low": interval.low, "gap_high": interval.high}
+    return {name: value if math.isfinite(value) else None for name, value in ends.items()}
+
+
+def _need_json(need: Need | None) -> dict[str, Json] | None:
+    if need is None:
+        return None
+    if need.grades:
+        return {"grades": need.grades, "of": need.of, "pairs": need.pairs}
+    return {"pairs": need.pairs, "cost_usd": need.cost_usd}

@@ -1,0 +1,88 @@
+"""Verdicts → routes of a policy, with their evidence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from downroute.prompts import digest
+from downroute.records import Json
+from downroute.study.result import TaskResult
+from downroute.study.saving import EVIDENCE_DAYS
+from downroute.study.verdict import Outcome
+
+
+def evidence(
+    result: TaskResult,
+    *,
+    study_id: str,
+    margin: float,
+    relative: bool,
+    confidence: float,
+    started_at: float,
+    snapshots: Mapping[str, str],
+    data_digest: str,
+) -> dict[str, Json]:
+    """What a route stands on. Its ``digest`` covers every field and the examples' data."""
+    facts: dict[str, Json] = {
+        "study": study_id,
+        "examples": result.examples,
+        "graded": result.graded,
+        "unscored": result.unscored,
+        "scorer": result.scorer,
+        "scores": {m: _rounded(s) for m, s in result.scores.items()},
+        "gap": None
+        if result.interval is None
+        else _pair(result.interval.low, result.interval.high),
+        "margin": margin,
+        **({"relative": True} if relative else {}),
+        "confidence": confidence,
+        "escalation": 0.0,
+        "mean_cost_usd": {},
+        "snapshots": dict(snapshots),
+        "expires": expiry_day(started_at).isoformat(),
+    }
+    saving = result.saving
+    if saving is not None:
+        facts["mean_cost_usd"] = {
+            result.baseline: float(f"{saving.baseline_usd:.4g}"),
+            result.candidate: float(f"{saving.candidate_usd:.4g}"),
+        }
+        facts["saving_share"] = _pair(saving.share_low, saving.share_high)
+        if saving.month_usd is not None:
+            facts["saving_usd_month"] = [round(m, 2) for m in saving.month_usd]
+    facts["digest"] = "sha256:" + digest([facts, data_digest])
+    return facts
+
+
+def expiry_day(started_at: float) -> date:
+    """The last day the evidence is good for."""
+    return (datetime.fromtimestamp(started_at, UTC) + timedelta(days=EVIDENCE_DAYS)).date()
+
+
+def route_entry(result: TaskResult, fingerprints: Sequence[str]) -> dict[str, Json]:
+    """The route of a verdict as it stands in ``policy.yaml``; `keep` leaves the task alone."""
+    match: dict[str, Json] = {"task": result.task}
+    if fingerprints:
+        match["fingerprints"] = list(fingerprints)
+    entry: dict[str, Json] = {
+        "task": result.task,
+        "match": match,
+        "models": list(result.models),
+        "baseline": result.baseline,
+        "evidence": result.evidence,
+    }
+    return entry
+
+
+def changes_policy(result: TaskResult) -> bool:
+    """Only what was shown is written: an inconclusive task's route stays as it is."""
+    return result.outcome in (Outcome.ROUTE, Outcome.KEEP) and result.evidence is not None
+
+
+def _pair(low: float, high: float) -> list[float]:
+    return [round(low, 4), round(high, 4)]
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)

@@ -1,0 +1,48 @@
+"""What a study is asked to find out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from downroute.prompts import digest
+from downroute.records import Json
+
+
+@dataclass(frozen=True, slots=True)
+class StudySettings:
+    """Is a candidate within ``margin`` of the baseline on these tasks?
+
+    ``margin`` is absolute in score (0.05 = five points), or a share of the baseline's mean score
+    where ``relative``. ``confidence`` is one-sided. ``examples`` is the most a task may use.
+    ``replace``: the baseline is being retired, so savings do not matter. ``scorer`` is what the
+    command line names; a task's own scorer from the configuration goes before it.
+    """
+
+    baseline: str
+    candidates: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    scorer: str | None = None
+    margin: float = 0.05
+    relative: bool = False
+    confidence: float = 0.95
+    examples: int = 500
+    replace: bool = False
+    budget_usd: float | None = None
+    seed: int = 0
+    calls_per_month: float | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The one-sided error each candidate's test may make: the whole of 1 − confidence for
+        one candidate, its share (Bonferroni) for several."""
+        return (1.0 - self.confidence) / len(self.candidates)
+
+    def as_json(self) -> dict[str, Json]:
+        """The settings as the ledger keeps them, with their `identity`."""
+        return {**asdict(self), "identity": self.identity()}
+
+    def identity(self) -> str:
+        """Equal for two runs of the same question; a run with another budget goes on with it."""
+        facts = asdict(self)
+        del facts["budget_usd"]
+        return digest(facts)

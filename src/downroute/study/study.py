@@ -1,0 +1,323 @@
+"""The story: logs in, verdicts out.
+
+1. `prepare`: the tasks in the log, a sample of distinct requests of each, how to score them, and
+   what it will cost. Nothing is asked yet.
+2. `run`: per task and candidate, ask the candidate look by look, pair its answers with the
+   baseline's logged ones, and stop as soon as the pairs decide.
+3. `conclude`: each verdict with its evidence, and the policy that follows from them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from downroute.config import Settings
+from downroute.errors import BudgetError, TaskStoppedError, UsageError
+from downroute.money.rates import Rates
+from downroute.prompts import digest
+from downroute.records import Example, Measurement
+from downroute.routing.policy import merge_routes
+from downroute.store import Store
+from downroute.study.choice import Choice, choose_scorer
+from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
+from downroute.study.faults import FaultRun
+from downroute.study.look import Rules, Scores, discordance
+from downroute.study.measurement import Candidate, Paying, measure
+from downroute.study.pairs import Pair, PairScore, pair_up
+from downroute.study.plan import TaskPlan, fewest_pairs, plan_task
+from downroute.study.result import Need, TaskResult
+from downroute.study.routes import changes_policy, evidence, route_entry
+from downroute.study.sampling import Sampler, examples
+from downroute.study.saving import saving
+from downroute.study.settings import StudySettings
+from downroute.study.verdict import Judgement, Outcome, Stopped, judge
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTask:
+    """A task ready to be measured."""
+
+    found: FoundTask
+    examples: tuple[Example, ...]
+    choice: Choice
+    plan: TaskPlan
+    fingerprints: tuple[str, ...]
+    left_out: Counter[str]
+
+    @property
+    def name(self) -> str:
+        return self.plan.task
+
+    def worth_measuring(self, question: StudySettings, margin: float) -> bool:
+        """A task with fewer requests than could ever show the margin is measured only when it
+        was asked for by name."""
+        if self.name in question.tasks:
+            return bool(self.examples)
+        return len(self.examples) >= fewest_pairs(margin, alpha=question.alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A task's result with the pairs it stands on, for grading files and reports."""
+
+    result: TaskResult
+    pairs: tuple[Pair, ...]
+    measured: tuple[Measurement, ...]
+
+
+def prepare(
+    store: Store,
+    question: StudySettings,
+    config: Settings,
+    rates: Callable[[str], Rates | None],
+) -> list[PreparedTask]:
+    """Every task of the log that the baseline answered, sampled, with its scorer and plan.
+
+    Raises:
+        UsageError: a task or the baseline is not in the log; says what is.
+    """
+    found = find_tasks(store, question.calls_per_month)
+    wanted = {entry.task.name: entry for entry in _wanted(found, question)}
+    exclusive = exclusive_fingerprints(found)
+    samplers = {name: Sampler(name, question.baseline) for name in wanted}
+    for call in store.calls.each(with_bodies=True):
+        sampler = samplers.get(task_name(call.task, call.fingerprint))
+        if sampler is not None:
+            sampler.see(call)
+    prepared = []
+    for name, entry in wanted.items():
+        drawn = samplers[name].draw(question.examples, question.seed)
+        picked = examples(store.calls.each(ids=drawn, with_bodies=True), drawn, name)
+        choice = choose_scorer(name, picked, entry.task.shape, question, config, store)
+        plan = plan_task(
+            task=name,
+            shape=entry.task.shape,
+            scorer=choice.name,
+            scorer_reason=choice.reason,
+            examples=picked,
+            rates=[rates(c) for c in question.candidates],
+            margin=margin_of(name, question, config),
+            alpha=question.alpha,
+        )
+        prepared.append(
+            PreparedTask(
+                entry, picked, choice, plan, exclusive.get(name, ()), samplers[name].left_out
+            )
+        )
+    return prepared
+
+
+async def run(
+    prepared: Sequence[PreparedTask],
+    candidates: Sequence[Candidate],
+    paying: Paying,
+    question: StudySettings,
+    config: Settings,
+    grades: Mapping[str, PairScore],
+) -> list[Finding]:
+    """All tasks at once, each candidate in turn (cheapest first) until one is shown."""
+    ordered = sorted(candidates, key=_price_order)
+
+    async def one(task: PreparedTask) -> Finding:
+        findings: list[Finding] = []
+        for candidate in ordered:
+            finding = await study_task(task, candidate, paying, question, config, grades)
+            findings.append(finding)
+            if finding.result.outcome is Outcome.ROUTE:
+                break
+        best = min(findings, key=lambda f: _PREFERENCE[f.result.outcome])
+        others = tuple(f.result for f in findings if f is not best)
+        return replace(best, result=replace(best.result, others=others))
+
+    worth = [
+        t for t in prepared if t.worth_measuring(question, margin_of(t.name, question, config))
+    ]
+    return list(await asyncio.gather(*(one(task) for task in worth)))
+
+
+async def study_task(
+    task: PreparedTask,
+    candidate: Candidate,
+    paying: Paying,
+    question: StudySettings,
+    config: Settings,
+    grades: Mapping[str, PairScore],
+) -> Finding:
+    """One task, one candidate: look after look until the pairs decide or nothing is left."""
+    rules = Rules(
+        margin=margin_of(task.name, question, config),
+        alpha=question.alpha,
+        schedule=task.plan.looks,
+        relative=question.relative,
+        seed=question.seed,
+    )
+    faults = FaultRun(task.name, candidate.model)
+    measured: list[Measurement] = []
+    pairs: list[Pair] = []
+    judgement = Judgement(None, None, (), 0)
+    message = None
+    for done, until in enumerate(rules.schedule, start=1):
+        batch = task.examples[len(measured) : until]
+        try:
+            measured += await measure(task.name, batch, candidate, paying, faults)
+        except BudgetError as reason:
+            message = str(reason)
+            judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, stopped=Stopped.BUDGET)
+            break
+        except TaskStoppedError as reason:
+            message = str(reason)
+            judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, stopped=Stopped.FAULT)
+            break
+        for example, answer in zip(batch, measured[len(pairs) :], strict=True):
+            pairs.append(pair_up(example, question.baseline, answer, task.choice.judge, grades))
+        judgement = judge(pairs, done, rules)
+        if judgement.outcome is not None:
+            break
+    result = _result(task, candidate, question, rules, judgement, pairs, measured)
+    return Finding(replace(result, message=message), tuple(pairs), tuple(measured))
+
+
+def conclude(
+    findings: Sequence[Finding],
+    prepared: Sequence[PreparedTask],
+    question: StudySettings,
+    config: Settings,
+    *,
+    study_id: str,
+    started_at: float,
+) -> list[TaskResult]:
+    """The results with the evidence a policy may cite."""
+    by_name = {task.name: task for task in prepared}
+    concluded = []
+    for finding in findings:
+        result = finding.result
+        task = by_name[result.task]
+        facts = evidence(
+            result,
+            study_id=study_id,
+            margin=margin_of(result.task, question, config),
+            relative=question.relative,
+            confidence=question.confidence,
+            started_at=started_at,
+            snapshots=_snapshots(finding),
+            data_digest=_data_digest(finding, task),
+        )
+        concluded.append(result.with_evidence(facts) if result.interval else result)
+    return concluded
+
+
+def new_policy(
+    text: str, name: str, results: Sequence[TaskResult], prepared: Sequence[PreparedTask]
+) -> str:
+    """The policy ``text`` with the routes that ``results`` lead to."""
+    marks = {task.name: task.fingerprints for task in prepared}
+    routes = [route_entry(r, marks[r.task]) for r in results if changes_policy(r)]
+    return merge_routes(text, name, routes) if routes else text
+
+
+def margin_of(task: str, question: StudySettings, config: Settings) -> float:
+    """The task's own margin from the configuration, else the study's."""
+    own = config.tasks[task].margin if task in config.tasks else None
+    return question.margin if own is None else own
+
+
+_PREFERENCE = {Outcome.ROUTE: 0, Outcome.INCONCLUSIVE: 1, Outcome.KEEP: 2}
+
+
+def _price_order(candidate: Candidate) -> float:
+    """Output tokens dominate most bills; an unpriced candidate comes last."""
+    rates = candidate.rates
+    return float("inf") if rates is None else rates.input_usd + rates.output_usd
+
+
+def _wanted(found: Sequence[FoundTask], question: StudySettings) -> list[FoundTask]:
+    if not found:
+        raise UsageError("the store holds no calls; read a log first with `downroute import PATH`")
+    by_name = {entry.task.name: entry for entry in found}
+    missing = [name for name in question.tasks if name not in by_name]
+    if missing:
+        raise UsageError(
+            f"no task '{missing[0]}' in the log; there are: {', '.join(sorted(by_name))}"
+        )
+    wanted = [e for e in found if not question.tasks or e.task.name in question.tasks]
+    answered = [e for e in wanted if question.baseline in e.models_and_snapshots]
+    if not answered:
+        names = sorted({m for e in wanted for m in e.models_and_snapshots})
+        raise UsageError(
+            f"the baseline '{question.baseline}' answered none of these calls; the log holds "
+            f"answers of: {', '.join(names)}"
+        )
+    return answered
+
+
+def _result(
+    task: PreparedTask,
+    candidate: Candidate,
+    question: StudySettings,
+    rules: Rules,
+    judgement: Judgement,
+    pairs: Sequence[Pair],
+    measured: Sequence[Measurement],
+) -> TaskResult:
+    last = judgement.looks[-1] if judgement.looks else None
+    seen = list(pairs[: last.examples]) if last else []
+    by_id = {e.id: e for e in task.examples}
+    costs = [by_id[m.example_id].baseline_cost_usd for m in measured]
+    paid = [m.cost_usd for m in measured]
+    return TaskResult(
+        task=task.name,
+        shape=task.plan.shape,
+        baseline=question.baseline,
+        candidate=candidate.model,
+        outcome=judgement.outcome or Outcome.INCONCLUSIVE,
+        stopped=judgement.stopped or Stopped.MAXIMUM,
+        examples=last.examples if last else 0,
+        graded=judgement.graded,
+        unscored=last.unscored if last else 0,
+        scorer=task.choice.name,
+        scorer_reason=task.choice.reason,
+        replace=question.replace,
+        scores={
+            question.baseline: _mean([p.baseline for p in seen]),
+            candidate.model: _mean([p.candidate for p in seen]),
+        },
+        interval=last.interval if last else None,
+        discordance=discordance(seen),
+        looks=judgement.looks,
+        need=_need(judgement, seen, rules, paid),
+        saving=saving(costs, paid, sum(c or 0.0 for c in paid), task.found.calls_per_month),
+    )
+
+
+def _need(
+    judgement: Judgement, pairs: Sequence[Pair], rules: Rules, paid: Sequence[float | None]
+) -> Need | None:
+    if judgement.outcome is not Outcome.INCONCLUSIVE or not pairs:
+        return None
+    if judgement.stopped is Stopped.GRADES:
+        return Need(grades=sum(p.to_grade for p in pairs), of=len(pairs))
+    more = Scores.of(pairs).pairs_needed(rules)
+    if more is None:
+        return None
+    known = [c for c in paid if c is not None]
+    cost = more * sum(known) / len(known) if known and len(known) == len(paid) else None
+    return Need(pairs=more, cost_usd=cost)
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    """The mean of scores that are all known; ``None`` where a tie hides what it was worth."""
+    known = [s for s in scores if s is not None]
+    return sum(known) / len(known) if known and len(known) == len(scores) else None
+
+
+def _snapshots(finding: Finding) -> dict[str, str]:
+    seen = {m.snapshot for m in finding.measured if m.snapshot}
+    return {finding.result.candidate: ", ".join(sorted(seen))} if seen else {}
+
+
+def _data_digest(finding: Finding, task: PreparedTask) -> str:
+    requests = {e.id: e.request_digest for e in task.examples}
+    return digest([[requests[p.example_id], p.key, p.baseline, p.candidate] for p in finding.pairs])

@@ -1,0 +1,114 @@
+"""The decision: pairs in, verdict out. Pure.
+
+After each look the gap's interval is computed with that look's bound. Its upper end below the
+margin ends in `ROUTE`, its lower end above the margin in `KEEP`; pairs that still need a person
+are tried both ways, and only what no grade could change counts. (Group-sequential
+non-inferiority, Lan & DeMets 1983 spending; Tango 1998 for binary scores.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from downroute.stats.sequential import bounds, conditional_power
+from downroute.study.look import Look, Rules, look_at
+from downroute.study.pairs import Pair
+
+FUTILE_BELOW = 0.05
+"""Conditional power under a true gap of 0 below which going on is not worth its cost."""
+
+
+class Outcome(StrEnum):
+    """What the test says of the candidate alone."""
+
+    ROUTE = "route"
+    KEEP = "keep"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Stopped(StrEnum):
+    """Why no more examples were measured."""
+
+    DECIDED = "decided"
+    FUTILITY = "futility"
+    MAXIMUM = "all planned examples measured"
+    GRADES = "waiting for grades"
+    UNSCORED = "too many pairs could not be scored"
+    BUDGET = "budget reached"
+    FAULT = "stopped by a fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The state of the test after its last look. ``outcome`` is ``None`` while it should go on;
+    ``graded`` counts the grades among the pairs of the last look."""
+
+    outcome: Outcome | None
+    stopped: Stopped | None
+    looks: tuple[Look, ...]
+    graded: int
+
+
+def judge(pairs: Sequence[Pair], done: int, rules: Rules) -> Judgement:
+    """The test after its first ``done`` looks; ``pairs`` are in sampled order, one an example.
+
+    Looks are read in order and the first that decides is the last that counts, so the verdict
+    is the same whether pairs were scored as they came or graded weeks later.
+    """
+    if not 1 <= done <= len(rules.schedule):
+        raise ValueError(f"done must be in 1..{len(rules.schedule)}, got {done}")
+    sizes = _scorable_sizes(pairs, rules.schedule, done)
+    z_bounds = bounds(sizes, sizes[-1], rules.alpha)
+    looks: list[Look] = []
+    for index, until in enumerate(rules.schedule[:done]):
+        looks.append(look_at(pairs[:until], z_bounds[index], rules))
+        last = index + 1 == len(rules.schedule)
+        end = _end(looks[-1], last, sizes[-1], z_bounds[-1], rules)
+        if end is not None:
+            return Judgement(*end, tuple(looks), _grades_in(pairs[:until]))
+    graded = _grades_in(pairs[: rules.schedule[done - 1]])
+    if done < len(rules.schedule):
+        return Judgement(None, None, tuple(looks), graded)
+    open_pairs = any(look.ungraded for look in looks)
+    stopped = Stopped.GRADES if open_pairs else Stopped.MAXIMUM
+    return Judgement(Outcome.INCONCLUSIVE, stopped, tuple(looks), graded)
+
+
+def too_many_unscored(look: Look, margin: float) -> bool:
+    """True where the pairs nobody could score might alone hide a gap as large as the margin."""
+    return look.unscored > margin * (look.pairs + look.unscored)
+
+
+def _end(
+    look: Look, last: bool, maximum: int, final_bound: float, rules: Rules
+) -> tuple[Outcome, Stopped] | None:
+    """How the test ends at ``look``; ``None`` = it goes on."""
+    if look.pairs == 0:
+        return None
+    if look.worst_high < rules.margin:
+        if too_many_unscored(look, rules.margin):
+            return Outcome.INCONCLUSIVE, Stopped.UNSCORED
+        return Outcome.ROUTE, Stopped.DECIDED
+    if look.best_low > rules.margin:
+        return Outcome.KEEP, Stopped.DECIDED
+    if last or look.ungraded:
+        return None
+    power = conditional_power(look.z, look.pairs, maximum, final_bound, look.margin, look.sd)
+    return (Outcome.INCONCLUSIVE, Stopped.FUTILITY) if power < FUTILE_BELOW else None
+
+
+def _grades_in(pairs: Sequence[Pair]) -> int:
+    return sum(p.graded for p in pairs)
+
+
+def _scorable_sizes(pairs: Sequence[Pair], schedule: Sequence[int], done: int) -> list[int]:
+    """The looks in pairs that count: as found for looks done, as planned for those to come."""
+    found = [sum(p.unscored is None for p in pairs[:n]) for n in schedule[:done]]
+    lost = schedule[done - 1] - found[-1]
+    sizes = found + [n - lost for n in schedule[done:]]
+    rising: list[int] = []
+    for size in sizes:
+        rising.append(max(size, rising[-1] + 1 if rising else 1))
+    return rising

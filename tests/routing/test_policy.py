@@ -1,0 +1,121 @@
+import pytest
+
+from downroute.errors import PolicyError
+from downroute.records import Bounds, CheckSpec, LinearScore
+from downroute.routing.policy import merge_routes, policy_schema, read_policy, remove_routes
+
+EXAMPLE = """\
+# ours, by hand
+version: 1
+routes:
+  - task: triage
+    match: {task: triage, fingerprints: [7f3a00000000]}
+    when: {input_words: {max: 500}}   # shown up to here
+    models: [small, large]
+    checks: [json_schema, {one_of: [billing, bug, other]}]
+    escalate: {score: {intercept: -2.1, mean_logprob: -1.7, words_out: 0.2}, above: 0.31}
+    evidence: {study: 2026-11-23T10:02Z/7, examples: 300, expires: 2027-02-21}
+  # the chat team asked for this one
+  - task: chat
+    models: [large]
+    unproven: true
+"""
+
+
+def refused(text):
+    with pytest.raises(PolicyError) as caught:
+        read_policy(text, "p.yaml")
+    return str(caught.value)
+
+
+def test_a_full_route_is_read():
+    policy = read_policy(EXAMPLE)
+    first, second = policy.routes
+    assert first.models == ("small", "large") and first.baseline == "large"
+    assert first.when == {"input_words": Bounds(max=500)}
+    assert first.checks == (
+        CheckSpec("json_schema"),
+        CheckSpec("one_of", ["billing", "bug", "other"]),
+    )
+    assert first.escalate == LinearScore(-2.1, {"mean_logprob": -1.7, "words_out": 0.2}, 0.31)
+    assert first.evidence["expires"] == "2027-02-21" and not first.unproven
+    assert second.unproven and second.evidence is None
+
+
+def test_the_digest_is_of_the_text():
+    assert read_policy(EXAMPLE).digest == read_policy(EXAMPLE, "elsewhere").digest
+    assert read_policy(EXAMPLE).digest != read_policy(EXAMPLE + "\n").digest
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("json_schema,", "valid_jsn,"), "valid_jsn"),
+        (("words_out: 0.2", "wordz_out: 0.2"), "'wordz_out' is not a signal"),
+        (("input_words", "input_wordz"), "'input_wordz' is not a request feature"),
+        (("    unproven: true\n", ""), "no evidence"),
+        (("version: 1", "version: 2"), "'version'"),
+        (("task: chat\n    models", "task: triage\n    models"), ""),
+        (("models: [large]", "models: []"), "'routes.1.models'"),
+        (("models: [large]", "models: [downroute/auto]"), "alias"),
+        (("shown up", "x\n    shdaow: 1 # up"), "did you mean 'shadow'?"),
+    ],
+)
+def test_faults_are_named_with_their_place(change, said):
+    text = EXAMPLE.replace(*change)
+    assert text != EXAMPLE
+    if said:
+        message = refused(text)
+        assert said in message and message.startswith("p.yaml:")
+    else:
+        read_policy(text)
+
+
+def test_checks_on_a_route_that_cannot_escalate_are_refused():
+    text = "version: 1\nroutes:\n  - {task: a, models: [m], checks: [not_empty], unproven: true}\n"
+    assert "would never count" in refused(text)
+
+
+def test_two_tasks_may_not_claim_the_same_requests():
+    route = "  - {{task: {0}, match: {{fingerprints: [aa]}}, models: [m], unproven: true}}\n"
+    text = "version: 1\nroutes:\n" + route.format("a") + route.format("b")
+    assert "p.yaml:4:" in refused(text) and "claimed by the routes 'a' and 'b'" in refused(text)
+
+
+def test_a_route_behind_an_unconditional_one_of_its_task_is_refused():
+    route = "  - {task: a, models: [m], unproven: true}\n"
+    assert "would never be taken" in refused("version: 1\nroutes:\n" + route * 2)
+
+
+FRESH = {
+    "task": "triage",
+    "match": {"task": "triage"},
+    "models": ["small"],
+    "baseline": "large",
+    "evidence": {"study": "s", "gap": [-0.01, 0.02]},
+}
+
+
+def test_merging_replaces_a_task_and_leaves_the_rest_with_its_comments():
+    merged = merge_routes(EXAMPLE, "p.yaml", [FRESH])
+    policy = read_policy(merged)
+    assert [r.task for r in policy.routes] == ["triage", "chat"]
+    assert policy.routes[0].models == ("small",) and policy.routes[0].baseline == "large"
+    assert "# ours, by hand" in merged and "# the chat team asked for this one" in merged
+    assert merged.endswith(EXAMPLE[EXAMPLE.index("  - task: chat") :])
+
+
+def test_merging_into_nothing_makes_a_policy():
+    merged = merge_routes("", "p.yaml", [FRESH, {**FRESH, "task": "b", "match": {"task": "b"}}])
+    assert [r.task for r in read_policy(merged).routes] == ["triage", "b"]
+    assert merge_routes(merged, "p.yaml", [FRESH]) == merged
+
+
+def test_removing_leaves_the_rest():
+    rest = read_policy(remove_routes(EXAMPLE, "p.yaml", {"triage"}))
+    assert [r.task for r in rest.routes] == ["chat"]
+
+
+def test_the_schema_names_every_setting_of_a_route():
+    schema = policy_schema()
+    assert set(schema["$defs"]["RouteFile"]["properties"]) >= {"task", "models", "evidence"}

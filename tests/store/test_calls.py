@@ -1,0 +1,126 @@
+import dataclasses
+import itertools
+
+import pytest
+
+from downroute.records import Answer, Call, Usage
+from downroute.store import Bodies, Store
+
+
+def without_words(call: Call) -> Call:
+    return dataclasses.replace(call, request=None, answer=None, reference=None)
+
+
+def test_a_call_comes_back_as_it_was(store, full_call):
+    assert store.calls.add([full_call]) == (1, 0)
+    assert list(store.calls.each(with_bodies=True)) == [full_call]
+    assert list(store.calls.each()) == [without_words(full_call)]
+
+
+def test_what_is_not_known_comes_back_as_not_known(store):
+    bare = Call(id="bare", source="test", model="m")
+    store.calls.add([bare])
+    assert list(store.calls.each(with_bodies=True)) == [bare]
+
+
+def test_adding_a_known_id_adds_nothing(store, make_call, full_call):
+    store.calls.add([full_call])
+    changed = dataclasses.replace(full_call, model="other", attempts=(), answer=None)
+    assert store.calls.add([changed, make_call("b"), make_call("b")]) == (1, 2)
+    assert next(store.calls.each(with_bodies=True)) == full_call
+
+
+def test_calls_come_in_the_order_added_page_after_page(store, make_call):
+    ids = [f"{(i * 7919) % 1000}" for i in range(1000)]
+    store.calls.add(make_call(i) for i in ids)
+    assert [call.id for call in store.calls.each()] == ids
+
+
+def test_calls_are_selected_by_task_model_and_time(store, make_call):
+    for i, (task, model, at) in enumerate(
+        itertools.product(["a", "b", None], ["small", "large"], [10.0, 20.0, None])
+    ):
+        store.calls.add([make_call(str(i), task=task, model=model, started_at=at)])
+    chosen = list(store.calls.each(task="b", models=["small", "none"], since=15.0))
+    assert [(c.task, c.model, c.started_at) for c in chosen] == [("b", "small", 20.0)]
+    assert len(list(store.calls.each(task="a"))) == 6
+    assert len(list(store.calls.each(models={"large"}))) == 9
+    assert list(store.calls.each(models=[])) == []
+
+
+def test_calls_added_while_reading_do_not_appear(store, make_call):
+    store.calls.add(make_call(str(i)) for i in range(300))
+    seen = []
+    for call in store.calls.each():
+        seen.append(call.id)
+        store.calls.add([make_call(f"new {call.id}")])
+    assert len(seen) == 300
+    assert store.calls.count() == 600
+
+
+def test_a_million_rows_would_not_be_gathered_first(store, make_call):
+    furthest = 0
+
+    def source():
+        nonlocal furthest
+        for i in range(5000):
+            furthest = i
+            if i > 3500:
+                # All but the batches in hand are in the store already.
+                assert store.calls.count() >= i - 1000
+            yield make_call(str(i))
+
+    assert store.calls.add(source()).new == 5000
+    assert furthest == 4999
+
+
+def test_what_came_before_an_error_of_the_source_is_written(store, make_call):
+    def source():
+        yield make_call("a")
+        raise RuntimeError("the file ended")
+
+    with pytest.raises(RuntimeError, match="the file ended"):
+        store.calls.add(source())
+    assert store.calls.count() == 1
+
+
+def test_half_surrogates_nul_and_huge_numbers_do_not_stop_an_import(store, make_call):
+    odd = make_call(
+        "odd",
+        task="cut \ud83d",
+        request={"messages": [{"role": "user", "content": "cut \ud83d off \x00"}], "seed": 2**70},
+        answer=Answer(text="\udc00"),
+        usage=Usage(input_tokens=2**70, output_tokens=3),
+    )
+    store.calls.add([odd])
+    back = next(store.calls.each(with_bodies=True))
+    assert back.task == "cut ?"
+    assert (back.request, back.answer) == (odd.request, odd.answer)
+    assert back.usage == Usage(None, 3)
+
+
+def test_the_summary_adds_up_what_is_known_and_counts_what_is_not(store, make_call):
+    store.calls.add(
+        [
+            make_call("1", task="a", usage=Usage(10, 5), cost_usd=0.5, started_at=5.0),
+            make_call("2", task="a", usage=Usage(20, 7, 4, estimated=True), started_at=3.0),
+            make_call("3", task="a", error="timeout"),
+            make_call("4", model="small", usage=Usage(1, None)),
+        ]
+    )
+    first, second = store.calls.summary()
+    assert (first.task, first.fingerprint, first.model, first.calls) == ("a", "f1", "large", 3)
+    assert (first.input_tokens, first.output_tokens, first.cached_input_tokens) == (30, 12, 4)
+    assert (first.reasoning_tokens, first.cost_usd, first.unpriced) == (None, 0.5, 2)
+    assert (first.failed, first.without_usage, first.usage_estimated) == (1, 1, 1)
+    assert (first.first_started_at, first.last_started_at) == (3.0, 5.0)
+    assert (second.task, second.model, second.output_tokens) == (None, "small", None)
+    assert (second.cost_usd, second.without_usage, second.first_started_at) == (None, 1, None)
+    assert [group.calls for group in store.calls.summary(since=4.0)] == [1]
+
+
+def test_a_word_for_bodies_that_is_none_is_refused(store: Store, make_call):
+    with pytest.raises(ValueError, match="some"):
+        store.calls.add([make_call("a")], keep="some")
+    assert store.calls.add([make_call("a")], keep="none") == (1, 0)
+    assert [str(b) for b in Bodies] == ["none", "redacted", "full"]
