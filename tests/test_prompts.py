@@ -7,7 +7,9 @@ from downroute.prompts import (
     wants_json,
 )
 
-PLAIN = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}
+PLAIN = {
+    "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+}
 
 
 def test_the_digest_ignores_how_a_request_is_delivered():

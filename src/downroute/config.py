@@ -90,7 +90,7 @@ class StoreSettings(Strict):
 class TaskSettings(Strict):
     """What one task asks for besides the defaults. ``scorer`` is a name or ``{name: options}``."""
 
-    scorer: str | dict[str, dict[str, Any]] | None = None
+    scorer: str | dict[str, Any] | None = None
     margin: Share | None = None
 
 

@@ -13,7 +13,9 @@ def test_the_users_words_do_not_change_it():
 
 def test_dates_numbers_and_identifiers_in_the_system_prompt_do_not_change_it():
     first = "Today is Monday, Nov 3, 2025. User 8812, mail ann@example.org, session 4f9a0c1d2e3b44."
-    second = "Today is Sunday, May 14, 2026. User 17, mail bo.b@mail.example.com, session 0a1b2c3d4e5f."
+    second = (
+        "Today is Sunday, May 14, 2026. User 17, mail bo.b@mail.example.com, session 0a1b2c3d4e5f."
+    )
     assert fingerprint(request(first)) == fingerprint(request(second))
 
 

@@ -45,7 +45,8 @@ def test_empty_answers_cut_by_length_name_max_tokens():
 
 
 @pytest.mark.parametrize(
-    "reply", [refused(status=401), refused(status=403), Reply(error="cannot reach", unreachable=True)]
+    "reply",
+    [refused(status=401), refused(status=403), Reply(error="cannot reach", unreachable=True)],
 )
 def test_a_wrong_key_or_address_stops_at_once(reply):
     with pytest.raises(TaskStoppedError):

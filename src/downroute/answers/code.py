@@ -9,7 +9,9 @@ _BLOCK = re.compile(
     r"^[ \t]*(?P<mark>```+|~~~+)[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<body>.*?)(?:^[ \t]*(?P=mark)[ \t]*$|\Z)",
     re.DOTALL | re.MULTILINE,
 )
-_NOT_CODE = frozenset({"json", "json5", "jsonl", "yaml", "yml", "text", "txt", "markdown", "md", "csv", "xml", "html"})
+_NOT_CODE = frozenset(
+    {"json", "json5", "jsonl", "yaml", "yml", "text", "txt", "markdown", "md", "csv", "xml", "html"}
+)
 _LOOKS_LIKE_CODE = re.compile(
     r"^\s*(?:def \w+\(|class \w+|import \w+|from [\w.]+ import |#include|func \w+\(|fn \w+|function \w*\(|"
     r"public |const \w+ =|SELECT\s|WITH \w+ AS|#!/)",
@@ -34,7 +36,9 @@ def program(text: str) -> str | None:
     """The program an answer gives: its fenced blocks of code joined, or all of a text that begins
     like a program; ``None`` where there is none."""
     blocks = [b for b in code_blocks(text) if b.language not in _NOT_CODE]
-    named = [b for b in blocks if b.language] or [b for b in blocks if _LOOKS_LIKE_CODE.search(b.body)]
+    named = [b for b in blocks if b.language] or [
+        b for b in blocks if _LOOKS_LIKE_CODE.search(b.body)
+    ]
     if named:
         return "\n\n".join(b.body for b in named)
     if not blocks and _LOOKS_LIKE_CODE.match(text):

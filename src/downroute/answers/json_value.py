@@ -58,7 +58,9 @@ def find_json(text: str | None, *, repair: bool = True) -> FoundJson | None:
     return None
 
 
-_ONE_FENCE = re.compile(r"(?P<mark>```+|~~~+)[ \t]*[\w-]*[ \t]*\n?(?P<body>.*?)\n?[ \t]*(?P=mark)", re.DOTALL)
+_ONE_FENCE = re.compile(
+    r"(?P<mark>```+|~~~+)[ \t]*[\w-]*[ \t]*\n?(?P<body>.*?)\n?[ \t]*(?P=mark)", re.DOTALL
+)
 # `{` followed by a key, or `[` followed by a value: prose and LaTeX are full of other brackets.
 _START = re.compile(
     r"""(?P<fence>(?:```+|~~~+)[ \t]*[\w-]*\s*)?

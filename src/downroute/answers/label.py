@@ -7,7 +7,7 @@ import unicodedata
 
 from downroute.answers.stated import stated, unescaped_latex
 
-_TYPOGRAPHY = str.maketrans('“”„«»‘’‚´`−–—‑', "\"\"\"\"\"''''" + "'----")
+_TYPOGRAPHY = str.maketrans("“”„«»‘’‚´`−–—‑", '"""""\'\'\'\'' + "'----")
 _SPACE = re.compile(r"\s+")
 _FENCE = re.compile(r"```+[\w-]*\n(.*?)\n?```+", re.DOTALL)
 _BULLET = re.compile(r"(?:[-*•>#]+\s+)+")
@@ -38,7 +38,11 @@ def literal(text: str) -> str | None:
     text = _typed(text).strip()
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
         return text[1:-1]
-    if len(text) >= 2 and text[0] + text[-1] in ("[]", "()", "{}") and not _BRACKETED_WORD.fullmatch(text):
+    if (
+        len(text) >= 2
+        and text[0] + text[-1] in ("[]", "()", "{}")
+        and not _BRACKETED_WORD.fullmatch(text)
+    ):
         return _LITERAL_SPACE.sub(r"\1", text).replace("'", '"')
     return None
 
@@ -49,7 +53,10 @@ def same_text(first: str, second: str) -> bool:
     literals = literal(first), literal(second)
     if literals == (None, None):
         return label(first) == label(second)
-    one, other = (plain(t) if inner is None else inner for t, inner in zip((first, second), literals, strict=True))
+    one, other = (
+        plain(t) if inner is None else inner
+        for t, inner in zip((first, second), literals, strict=True)
+    )
     return one == other
 
 
@@ -62,6 +69,12 @@ def option_letter(text: str) -> str | None:
         if match is not None:
             return match["letter"]
     return None
+
+
+def folded(text: str, *, case: bool = False) -> str:
+    """A text of any length in one typography and spacing; case ignored unless ``case``."""
+    text = _SPACE.sub(" ", _typed(text)).strip()
+    return text if case else text.casefold()
 
 
 def _typed(text: str) -> str:

@@ -40,7 +40,14 @@ _CUT_OFF: Final = object()
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\s*(?:[,}\]\n]|$))")
 _WORDS = re.compile(r"[^\s,\[\]{}\"'`:][^,\[\]{}\"\n]*")
-_CONSTANTS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
+_CONSTANTS = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "True": True,
+    "False": False,
+    "None": None,
+}
 _KEY = re.compile(
     r""" "(?P<double>(?:[^"\\\n]|\\.){0,200})"\s*: | '(?P<single>[^'\n]{0,200})'\s*:
        | (?P<bare>[^\W\d]\w{0,200})\s*: """,

@@ -11,6 +11,7 @@ from downroute.prompts import canonical_json
 from downroute.records import Answer, Json, ToolCall
 
 _IGNORED = re.compile(r"[\s,./_*^'-]")
+_NUMERIC = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,11 @@ def parsed_calls(answer: Answer) -> tuple[ParsedCall, ...]:
 
 def plain_value(value: Json) -> Json:
     """A value in the form in which arguments are compared: strings without case, white space and
-    ``,./-_*^'``; numbers by value, apart from ``true`` and ``false``."""
+    ``,./-_*^'``, but with sign and point where the string is a number ("-1.5" is not "15");
+    numbers by value, apart from ``true`` and ``false``."""
     if isinstance(value, str):
+        if _NUMERIC.fullmatch(value):
+            return value.rstrip("0").rstrip(".") if "." in value else value
         return _IGNORED.sub("", value).casefold()
     if isinstance(value, float) and value.is_integer():
         return int(value)

@@ -41,15 +41,18 @@ def audit(
     Example: downroute audit --calls-per-month 250000
     """
     from downroute import config as configuration
+    from downroute.cli.pricing import price_table, pricing
     from downroute.store import Store
     from downroute.study.discovery import find_tasks
 
-    folder = store or configuration.load(config).store.path
+    settings = configuration.load(config)
+    folder = store or settings.store.path
     with Store.open(folder, create=False) as opened:
         if rejected:
             for row in opened.rejected.each():
                 typer.echo(f"{row.source}:{row.line}: {row.reason}")
             return
+        opened.calls.fill_missing_costs(pricing(price_table(settings)))
         tasks = find_tasks(opened, calls_per_month)
         report = _report(tasks, opened)
     if as_json:
@@ -188,7 +191,7 @@ def _remarks(tasks: Sequence[FoundTask], report: dict[str, Json]) -> list[str]:
         if entry["without_price"]:
             lines.append(
                 f"no price for {model} ({entry['without_price']:,} calls): add `prices: {{{model}: "
-                "{input: USD, output: USD}}` (per million tokens) to downroute.yaml, import again"
+                "{input: USD, output: USD}}` (per million tokens) to downroute.yaml"
             )
         if entry["without_tokens"]:
             lines.append(
@@ -212,4 +215,6 @@ def _next_step(tasks: Sequence[FoundTask]) -> str:
     models: Counter[str] = Counter()
     for found in tasks:
         models.update(found.task.models)
-    return f"next: downroute study --baseline {models.most_common(1)[0][0]} --candidate CHEAPER_MODEL"
+    return (
+        f"next: downroute study --baseline {models.most_common(1)[0][0]} --candidate CHEAPER_MODEL"
+    )

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from downroute.cli.demo_page import serve_page
 from downroute.cli.demo_processes import HOST, Stage, free_port, termination_interrupts
@@ -31,6 +30,7 @@ from downroute.cli.demo_workload import (
     recording_rows,
     write_recording,
 )
+from downroute.cli.tables import console
 from downroute.records import Json
 from downroute.store import Store
 
@@ -41,8 +41,6 @@ LIVE_CALLS = 300
 MARGIN = 0.05
 VERDICT_CODES = (0, 100, 101)
 """Exit codes of a study that ended with verdicts."""
-
-PIPED_WIDTH = 120
 
 
 def demo(
@@ -59,14 +57,11 @@ def demo(
 
     Example: downroute demo --keep
     """
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
     with (
         termination_interrupts(),
         tempfile.TemporaryDirectory(prefix="downroute-demo-") as folder,
     ):
-        sys.exit(tell(Stage(Path(folder), console), seed, keep=keep))
+        sys.exit(tell(Stage(Path(folder), console()), seed, keep=keep))
 
 
 def tell(stage: Stage, seed: int, *, keep: bool) -> int:
@@ -142,4 +137,10 @@ def _configuration(port: int) -> str:
         f'  {model}: {{input: {paid_in}, output: {paid_out}, source: "simulated, for this demo"}}'
         for model, (paid_in, paid_out) in USD_PER_MILLION.items()
     )
-    return f"upstreams:\n  replay: {{base_url: http://{HOST}:{port}/v1}}\nprices:\n{prices}\n"
+    return f"""upstreams:
+  replay: {{base_url: http://{HOST}:{port}/v1}}
+prices:
+{prices}
+tasks:
+  address-format: {{scorer: exact}}
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,11 +74,8 @@ def _solved(
 
 
 def _write_ups(solution: _Solution) -> tuple[str, ...]:
-    value, working = solution.value, solution.working
-    numbered = "\n".join(f"{i}. {line}" for i, line in enumerate(working, start=1))
-    bulleted = "\n".join(f"- {line}" for line in working)
-    return (
-        f"{numbered}\n\nAnswer: {value}",
-        "\n".join(working) + f"\nAnswer: {value}",
-        f"{bulleted}\n\n**Answer: {value}**",
-    )
+    reply = {"working": "; ".join(solution.working), "answer": solution.value}
+    plain, indented = (json.dumps(reply, ensure_ascii=False, indent=i) for i in (None, 2))
+    fenced = f"```json\n{indented}\n```"
+    as_text = json.dumps({**reply, "answer": str(solution.value)}, ensure_ascii=False)
+    return (plain, fenced, indented, as_text)

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import aiohttp
+from rich import box
 from rich.table import Table
 
 from downroute.answers.openai_chat import answer_from_completion, completion_from_chunks
@@ -89,16 +90,10 @@ async def send(base_url: str, requests: Sequence[Request]) -> list[Reply]:
 
 
 def traffic_table(replies: Sequence[Reply]) -> Table:
-    """One row a task: who answered, and how often rightly."""
-    table = Table(header_style="bold")
+    """One row a task: which calls the small model answered, and how often they came out right."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column("task", no_wrap=True)
-    for column in (
-        "calls",
-        f"with header → {SMALL}",
-        f"without header → {SMALL}",
-        "right",
-        f"right if all on {LARGE}",
-    ):
+    for column in ("calls", "declared → small", "undeclared → small", "right", "right on large"):
         table.add_column(column, justify="right")
     for task in sorted({r.task for r in replies}):
         own = [r for r in replies if r.task == task]
@@ -107,23 +102,28 @@ def traffic_table(replies: Sequence[Reply]) -> Table:
         table.add_row(
             task,
             str(len(own)),
-            *(f"{sum(r.model == SMALL for r in part)} of {len(part)}"
-              for part in (declared, undeclared)),
+            _to_small(declared),
+            _to_small(undeclared),
             f"{_mean([r.score for r in own]):.1%}",
             f"{_mean([r.large_score for r in own]):.1%}",
-        )  # fmt: skip
+        )
     return table
 
 
 def traffic_summary(replies: Sequence[Reply]) -> str:
-    """The whole traffic in two lines."""
+    """The whole traffic in a few lines."""
     faithful = sum(r.faithful for r in replies)
     return (
         f"{len(replies)} calls, {sum(r.request.streamed for r in replies)} of them streamed; "
         f"{faithful} replies are word for word what the model in x-downroute-model says.\n"
-        f"Right: {_mean([r.score for r in replies]):.1%} "
-        f"(all on {LARGE}: {_mean([r.large_score for r in replies]):.1%})."
+        f"{_mean([r.score for r in replies]):.1%} are right; "
+        f"with all on {LARGE} it would be {_mean([r.large_score for r in replies]):.1%}.\n"
+        "A call without x-downroute-task moves only where its fingerprint belongs to one task."
     )
+
+
+def _to_small(replies: Sequence[Reply]) -> str:
+    return f"{sum(r.model == SMALL for r in replies)} of {len(replies)}"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -75,19 +76,18 @@ def compare(report: Mapping[str, Json], truths: Sequence[Truth], margin: float) 
 
 def verdict_table(comparisons: Sequence[Comparison]) -> Table:
     """One row a task: truth, point rule, verdict, and whether the verdict is right."""
-    table = Table(header_style="bold", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column("task", no_wrap=True)
-    for column in ("true gap", f"first {RULE_EXAMPLES}", "point rule", "study: gap", "pairs"):
-        table.add_column(column, justify="right")
+    for column in ("true gap", f"gap on {RULE_EXAMPLES}", "point rule", "gap proven", "pairs"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("against the truth")
+    table.add_column("is that right?")
     for row in comparisons:
         table.add_row(
             row.truth.task,
             points(row.truth.gap),
             points(row.early_gap),
             _rule(row),
-            f"{points(row.result['gap'])} "
             f"[{points(row.result['gap_low'])}, {points(row.result['gap_high'])}]",
             str(row.result["examples"]),
             Text(row.verdict, style=STYLE.get(row.verdict, "")),
@@ -122,7 +122,7 @@ def moral(comparisons: Sequence[Comparison]) -> str:
 
 def points(gap: float | None) -> str:
     """A gap in percentage points."""
-    return "—" if gap is None else f"{gap * 100:.1f}"
+    return "—" if gap is None else f"{gap * 100:.3g}"
 
 
 def _rule(row: Comparison) -> Text:
@@ -135,11 +135,8 @@ def _rule(row: Comparison) -> Text:
 
 def _against_truth(row: Comparison) -> Text:
     if not row.holds:
-        wrong = "WRONG: worse, and routed" if row.worse else "WRONG: fine, and not routed"
+        wrong = "WRONG: worse, yet routed" if row.worse else "WRONG: fine, yet not routed"
         return Text(wrong, style="bold red")
-    if row.verdict == "route":
-        return Text("right: moves, within the margin")
-    if row.worse:
-        return Text("right: stays, it is worse")
-    need = (row.result["need"] or {}).get("pairs")
-    return Text(f"fair: not shown yet{f', about {need:,} more pairs would' if need else ''}")
+    if row.verdict == "inconclusive" and not row.worse:
+        return Text("fair: not shown yet")
+    return Text("yes, it is worse" if row.worse else "yes, it is within the margin")

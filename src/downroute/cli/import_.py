@@ -16,8 +16,7 @@ import typer
 from downroute.cli.options import ConfigOption, JsonOption, StoreOption
 
 if TYPE_CHECKING:
-    from downroute.money.table import PriceTable
-    from downroute.records import BadRow, Call, RecordedScore
+    from downroute.records import BadRow, Call, RecordedScore, Usage
     from downroute.store import Imported
 
 FIRST_REASONS = 5
@@ -33,7 +32,9 @@ def import_(
     ] = "auto",
     served: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="The model that answered, where the rows leave it open."),
+        typer.Option(
+            metavar="MODEL", help="The model that answered, where the rows leave it open."
+        ),
     ] = None,
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -48,15 +49,17 @@ def import_(
     """
     from downroute import config as configuration
     from downroute import importers
-    from downroute.cli.pricing import price_table
+    from downroute.cli.pricing import price_table, pricing
     from downroute.store import Bodies, Store
 
     settings = configuration.load(config)
     folder = store or settings.store.path
     found = importers.read(paths, format, served)
-    intake = Intake(price_table(settings))
+    price = pricing(price_table(settings))
+    intake = Intake(price)
     with _progress() as show, Store.open(folder) as opened:
         added = opened.add(intake.through(found, show), Bodies.FULL)
+        opened.calls.fill_missing_costs(price)
     if as_json:
         print(json.dumps(_as_json(intake, added, folder), ensure_ascii=False, indent=2))
     else:
@@ -69,14 +72,14 @@ class Intake:
     """What passes on its way into the store: completed where the importer leaves it open, and
     counted."""
 
-    def __init__(self, prices: PriceTable) -> None:
+    def __init__(self, price: Callable[[str, str | None, Usage], float | None]) -> None:
         self.calls = 0
         self.scores = 0
         self.with_content = 0
         self.left_out = 0
         self.first_left_out: list[BadRow] = []
         self.unpriced: Counter[str] = Counter()
-        self._prices = prices
+        self._price = price
 
     def through(
         self,
@@ -100,15 +103,13 @@ class Intake:
                 show(self.calls, self.left_out)
 
     def _completed(self, call: Call) -> Call:
-        from downroute.money.rates import cost_usd
         from downroute.routing.fingerprint import fingerprint
 
         self.calls += 1
         self.with_content += call.request is not None and call.answer is not None
-        rates = self._prices.rates(call.model)
-        if rates is None and call.snapshot is not None:
-            rates = self._prices.rates(call.snapshot)
-        cost = call.cost_usd if call.cost_usd is not None else cost_usd(call.usage, rates)
+        cost = call.cost_usd
+        if cost is None:
+            cost = self._price(call.model, call.snapshot, call.usage)
         if cost is None:
             self.unpriced[call.model] += 1
         mark = call.fingerprint or ("" if call.request is None else fingerprint(call.request))

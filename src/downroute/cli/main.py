@@ -53,13 +53,11 @@ gpt-4o --candidate gpt-4o-mini"""
 class LazyGroup(TyperGroup):
     """Lists its commands from their rows and loads a command's module only to run it."""
 
-    def resolve_command(
-        self, ctx: Any, args: list[str]
-    ) -> tuple[str | None, Any, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, row, rest = super().resolve_command(ctx, args)
         return name, None if row is None else load(name or ""), rest
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         for panel in dict.fromkeys(row.panel for row in COMMANDS):
             rows = [(row.name, row.summary) for row in COMMANDS if row.panel == panel]
             with formatter.section(panel):
@@ -142,20 +140,24 @@ def say_error(message: str) -> None:
         typer.echo(f"error: {line}", err=True)
 
 
-def _options(
-    version: bool = typer.Option(
-        False, "--version", help="Show the version and exit.", is_eager=True, callback=lambda v: _version(v)
-    ),
-) -> None:
-    pass
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
         typer.echo(f"downroute {version('downroute')}")
         raise typer.Exit
+
+
+def _options(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Show the version and exit.",
+        is_eager=True,
+        callback=_version,
+    ),
+) -> None:
+    pass
 
 
 def _bug(fault: Exception) -> int:

@@ -13,7 +13,7 @@ from downroute.cli.options import ConfigOption, JsonOption, PolicyOption, StoreO
 
 if TYPE_CHECKING:
     from downroute.config import Settings
-    from downroute.records import Json, Policy, Route
+    from downroute.records import Json, Policy
     from downroute.reports.policy_review import Remark
 
 app = typer.Typer(
@@ -94,7 +94,7 @@ def diff(
 
     path, settings = _place(policy, config)
     old_name, old_text = _old_text(old, store or settings.store.path)
-    new_name, new_text = str(new or path), _text(new or path)
+    new_name, new_text = str(new or path), policy_text(new or path)
     lines = difflib.unified_diff(
         old_text.splitlines(), new_text.splitlines(), old_name, new_name, lineterm=""
     )
@@ -159,14 +159,15 @@ def off_file(policy: Path) -> Path:
     return policy.with_name(f"{policy.name}.off")
 
 
-def remarks_on(policy: Policy, settings: Settings, store: Path) -> list[Remark]:
-    """What a valid policy should be looked at for, with the log where there is one."""
+def remarks_on(policy: Policy, settings: Settings, store: Path | None) -> list[Remark]:
+    """What a valid policy should be looked at for, by the log in ``store`` where there is one."""
     from downroute.reports.policy_review import review
     from downroute.store import Store
     from downroute.study.discovery import fingerprint_tasks
 
     bearers: dict[str, set[str]] = {}
-    if (store / "store.db").exists() and any(r.fingerprints for r in policy.routes):
+    keyed = any(route.fingerprints for route in policy.routes)
+    if keyed and store is not None and (store / "store.db").exists():
         with Store.open(store, create=False) as opened:
             bearers = fingerprint_tasks(opened)
 
@@ -194,10 +195,15 @@ def _place(policy: Path | None, config: Path | None) -> tuple[Path, Settings]:
 def _read(path: Path) -> Policy:
     from downroute.routing.policy import read_policy
 
-    return read_policy(_text(path), str(path))
+    return read_policy(policy_text(path), str(path))
 
 
-def _text(path: Path) -> str:
+def policy_text(path: Path) -> str:
+    """The text of the policy file.
+
+    Raises:
+        PolicyError: there is none, or it cannot be read.
+    """
     from downroute.errors import PolicyError
 
     try:
@@ -216,7 +222,7 @@ def _old_text(old: str | None, store: Path) -> tuple[str, str]:
     from downroute.store import Store
 
     if old is not None and Path(old).exists():
-        return old, _text(Path(old))
+        return old, policy_text(Path(old))
     if not (store / "store.db").exists():
         what = "no policy was ever served from here" if old is None else f"{old}: no such file"
         raise UsageError(f"{what}; name the file to compare with: downroute policy diff OLD")
@@ -234,6 +240,6 @@ def _old_text(old: str | None, store: Path) -> tuple[str, str]:
 def _located(path: Path, remark: Remark) -> str:
     from downroute import yamlfile
 
-    tree = yamlfile.parse(_text(path), str(path))
+    tree = yamlfile.parse(policy_text(path), str(path))
     line, column = yamlfile.position(tree, ["routes", remark.route])
     return f"{path}:{line}:{column}: {tree['routes'][remark.route]['task']}: {remark.words}"

@@ -23,8 +23,8 @@ def print_policy(path: Path, policy: Policy, *, off: bool, now: float) -> None:
         return
     print_table(
         f"{path} · digest {policy.digest}{state}",
-        ["task", "asks", "in place of", "recognised by", "gap (points)", "margin", "pairs", "graded",
-         "saves", "stands until"],
+        ["task", "asks", "in place of", "recognised by", "gap (points)", "margin", "pairs",
+         "graded", "saves", "stands until"],
         [_row(route, now) for route in policy.routes],
         numbers=["gap (points)", "margin", "pairs", "graded", "saves"],
     )  # fmt: skip

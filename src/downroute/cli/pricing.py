@@ -5,11 +5,13 @@ other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from downroute.config import Settings
-from downroute.money.rates import Rates
+from downroute.money.rates import Rates, cost_usd
 from downroute.money.table import PriceTable, rates_per_million
+from downroute.records import Usage
 
 
 def price_table(settings: Settings, at: datetime | None = None) -> PriceTable:
@@ -26,6 +28,18 @@ def price_table(settings: Settings, at: datetime | None = None) -> PriceTable:
             if asked is not None:
                 own[model] = asked
     return PriceTable(at=table.at, own=own)
+
+
+def pricing(table: PriceTable) -> Callable[[str, str | None, Usage], float | None]:
+    """What an answer costs by its model's price, else by that of the snapshot that answered."""
+
+    def price(model: str, snapshot: str | None, usage: Usage) -> float | None:
+        rates = table.rates(model)
+        if rates is None and snapshot is not None:
+            rates = table.rates(snapshot)
+        return cost_usd(usage, rates)
+
+    return price
 
 
 def own_rates(settings: Settings, model: str) -> Rates:

@@ -131,7 +131,7 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         if wishes.html is not None:
             from downroute.reports.verdicts import write_verdicts_page
 
-            write_verdicts_page(wishes.html, report)
+            write_verdicts_page(wishes.html, report, str(wishes.policy))
             console.print(f"page: {wishes.html}")
         return exit_code(results)
 

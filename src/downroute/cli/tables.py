@@ -1,4 +1,4 @@
-"""Tables for people. Rich is loaded with this module, so commands import it only when they print."""
+"""Tables for people. Rich comes with this module, so commands import it only to print."""
 
 from __future__ import annotations
 

@@ -20,8 +20,9 @@ Pricing = Callable[[str, Usage], float | None]
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """``call`` lacks what takes time: its words, its fingerprint and costs not yet known. ``answer``
-    is the accepted reply, a whole body or a stream's chunks; ``None`` where words are not kept."""
+    """``call`` lacks what takes time: its words, its fingerprint and costs not yet known.
+    ``answer`` is the accepted reply, a whole body or a stream's chunks; ``None`` where words are
+    not kept."""
 
     call: Call
     request: ChatBody

@@ -16,7 +16,6 @@ from downroute.gateway.json_text import Raw
 from downroute.providers.parameters import adapt
 from downroute.records import Json
 
-
 _LISTS = frozenset({"messages", "tools"})
 
 
@@ -47,7 +46,7 @@ class ChatBody(Mapping[str, Json]):
         except ValueError:
             model = None
         if not isinstance(model, str) or not model:
-            message = "the body names no model; add \"model\": \"NAME\""
+            message = 'the body names no model; add "model": "NAME"'
             return Refusal(400, message, param="model", code="missing_model")
         return cls(text, fields, model)
 
@@ -77,9 +76,7 @@ class ChatBody(Mapping[str, Json]):
     def wants_logprobs(self) -> bool:
         return "logprobs" in self._fields and self["logprobs"] is True
 
-    def for_upstream(
-        self, name: str, settings: ModelSettings, *, logprobs: bool = False
-    ) -> bytes:
+    def for_upstream(self, name: str, settings: ModelSettings, *, logprobs: bool = False) -> bytes:
         """The body that asks the model an upstream calls ``name``. A stream asks for its usage;
         with ``logprobs`` the answer's log probabilities are asked for too."""
         extra: dict[str, Any] = {}
@@ -96,9 +93,7 @@ class ChatBody(Mapping[str, Json]):
         if not adapted:
             return json_text.join({**members, "model": name})
         return json_text.join(
-            adapt(
-                members, name, set_=settings.set, rename=settings.rename, drop=settings.drop
-            )
+            adapt(members, name, set_=settings.set, rename=settings.rename, drop=settings.drop)
         )
 
     def _read(self, key: str) -> Json:

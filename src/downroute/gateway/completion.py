@@ -83,9 +83,15 @@ def error_code(body: bytes) -> str | None:
     return None
 
 
+def finish_reason(completion: Mapping[str, Json]) -> str | None:
+    """Why the first choice ended."""
+    choices = completion.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    reason = first.get("finish_reason") if isinstance(first, Mapping) else None
+    return reason if isinstance(reason, str) else None
+
+
 def snapshot(completion: Mapping[str, Json]) -> str | None:
     """The model's name as the upstream reports it."""
     model = completion.get("model")
     return model if isinstance(model, str) else None
-
-

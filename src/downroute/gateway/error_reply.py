@@ -38,9 +38,9 @@ class Refusal:
 
     def event(self) -> bytes:
         """The refusal as the last event of a stream."""
-        return error_event(self.body())
+        return json_event(self.body())
 
 
-def error_event(body: Json) -> bytes:
-    """An error body as a server-sent event."""
+def json_event(body: Json) -> bytes:
+    """A JSON value as a server-sent event."""
     return b"data: " + json_text.encode(body) + b"\n\n"

@@ -70,9 +70,7 @@ def to_upstream(onward: Headers, own: Mapping[str, str], *, own_key: bool) -> He
     """The headers of a request to an upstream: the client's, replaced by its ``own`` configured
     ones. With an ``own_key`` no credential of the client goes along."""
     sent = [
-        pair
-        for pair in onward
-        if pair[0] not in own and not (own_key and pair[0] in _CREDENTIALS)
+        pair for pair in onward if pair[0] not in own and not (own_key and pair[0] in _CREDENTIALS)
     ]
     sent.extend(own.items())
     return sent

@@ -1,4 +1,4 @@
-"""What the gateway says on stderr: one line an event, facts as key=value, no content, no secrets."""
+"""What the gateway says on stderr: a line an event, facts as key=value, no content, no secrets."""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 Headers = Sequence[tuple[str, str]]
 """Header names in lower case with their values, in the order they came."""
@@ -21,12 +22,19 @@ class Request:
     body: bytes
 
 
+class Stream(Protocol):
+    """A body that comes in pieces. It raises nothing but cancellation; whoever takes it closes it,
+    begun or not, so that what feeds it ends too."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP reply. A body that is no ``bytes`` is a stream: the transport sends each piece at
-    once and closes the generator when the client goes away. It raises nothing but cancellation.
-    """
+    """One HTTP reply. Each piece of a `Stream` is to be sent at once."""
 
     status: int
     headers: Headers
-    body: bytes | AsyncGenerator[bytes, None]
+    body: bytes | Stream

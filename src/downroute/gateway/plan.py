@@ -56,8 +56,7 @@ def plan(serving: Serving, body: ChatBody, hints: Hints, now: float) -> Plan | R
     match = serving.table.match(body, body.model, declared, now)
     bypassed = OFF if serving.off else "the client asked to bypass routing" if hints.bypass else ""
     if match.route is not None and not bypassed:
-        reason = f"{match.reason}; the route is unproven" if match.route.unproven else match.reason
-        return Plan(match.route, reason, None, match.task, serving.digest)
+        return Plan(match.route, match.reason, None, match.task, serving.digest)
     model = _baseline(serving.table, match, body.model, declared)
     if model is None:
         return _nowhere(body.model, match.reason)

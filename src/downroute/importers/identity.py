@@ -2,9 +2,9 @@
 
 A source's own id is joined with a digest of what was asked and answered. Alone it is not enough:
 files number their rows from 0 each, and some servers answer every call with one constant id; one
-call of two would silently count as known. A row without an id is known by its own digest and by
-how many equal rows came before it in the same import, so true duplicates stay and importing twice
-adds nothing.
+call of two would silently count as known. A row without an id is known by its own digest, its
+model's name and how many equal rows came before it in the same import, so true duplicates stay
+and importing twice adds nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Identities:
         """The id of a call made from ``row``, which its source calls ``source_id``."""
         if source_id is not None:
             return f"{source_id}#{_content_digest(call)[:12]}"
-        row_digest = digest(row)
+        row_digest = digest([call.model, row])
         known = int(row_digest[:15], 16)
         occurrence = self._rows[known] = self._rows.get(known, 0) + 1
         return f"{row_digest[:32]}#{occurrence}"

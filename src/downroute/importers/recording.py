@@ -81,6 +81,7 @@ def _items(
     if not fits(row.value):
         raise InputError("no recording: request and responses are needed")
     request = _request(row.value)
+    asked = request_digest(request)
     responses = {str(k): mapping(v) for k, v in row.value["responses"].items()}
     if served not in responses:
         yield bad(row, f"{served} did not answer this row")
@@ -88,7 +89,7 @@ def _items(
         try:
             if model == served:
                 yield _call(row.value, request, model, response, identities)
-            yield _score(row.value, request, model, response)
+            yield _score(row.value, asked, model, response)
         except InputError as fault:
             yield bad(row, f"{model}: {fault}")
 
@@ -140,16 +141,13 @@ def _call(
 
 
 def _score(
-    row: Mapping[str, Json],
-    request: Mapping[str, Json],
-    model: str,
-    response: Mapping[str, Json],
+    row: Mapping[str, Json], asked: str, model: str, response: Mapping[str, Json]
 ) -> RecordedScore:
     return RecordedScore(
         task=text(row.get("task")) or "",
         row=_row_id(row),
         model=model,
-        request_digest=request_digest(request),
+        request_digest=asked,
         answer_digest=answer_digest(answer_of(mapping(response.get("completion")))),
         score=_share(response, "score"),
         self_check=_share(response, "self_check"),

@@ -8,7 +8,7 @@ at (see `spend`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from downroute.records import Attempt, Call, Decision, Policy, Purpose, Route
@@ -143,13 +143,11 @@ def mean_costs(route: Route) -> Mapping[str, float | None]:
 
 def answer_cost(call: Call) -> float | None:
     """What the attempt whose answer was sent was charged, without what else was asked."""
-    answers = list(_answers(call))
+    answers = [a for a in _answers(call) if a.purpose is Purpose.ANSWER]
     return charge(answers[-1]) if answers else None
 
 
 def _with_counterfactual(entry: Account, call: Call) -> Account:
-    from dataclasses import replace
-
     if call.decision in UNCHANGED:
         own = _total(a for a in attempts(call) if a.purpose is Purpose.ANSWER)
         return replace(entry, baseline_usd=own, why=Why.SPEND_UNKNOWN if own is None else None)

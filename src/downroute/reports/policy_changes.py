@@ -22,8 +22,7 @@ def changes(old: Policy, new: Policy) -> list[Change]:
     before, after = _by_task(old), _by_task(new)
     found = []
     for task, routes in after.items():
-        words = _route_changes(before.get(task, ()), routes)
-        found += [Change(task, w) for w in words]
+        found += [Change(task, w) for w in _route_changes(before.get(task, ()), routes)]
     for task, routes in before.items():
         if task not in after:
             goes_to = ", ".join(dict.fromkeys(r.baseline for r in routes))
@@ -95,10 +94,9 @@ def _changed(old: Route, new: Route) -> list[str]:
     ):
         if before != after:
             words.append(f"{what}: {after} (was: {before})")
-    for mark in sorted(new.fingerprints - old.fingerprints):
-        words.append(f"now also recognised by fingerprint {mark}")
-    for mark in sorted(old.fingerprints - new.fingerprints):
-        words.append(f"no longer recognised by fingerprint {mark}")
+    more, fewer = new.fingerprints - old.fingerprints, old.fingerprints - new.fingerprints
+    words += [f"now also recognised by fingerprint {mark}" for mark in sorted(more)]
+    words += [f"no longer recognised by fingerprint {mark}" for mark in sorted(fewer)]
     return words
 
 

@@ -1,0 +1,1 @@
+"""Scorers: offline judges of one answer, most of which need a reference. One table of names."""

@@ -114,4 +114,5 @@ def _skewed(differences: Array, worst: float) -> bool:
     away = np.append(differences, worst)
     away -= away.mean()
     variance = float((away**2).mean())
-    return float((away**3).mean()) >= SKEWED * math.sqrt(pairs) * variance**1.5
+    third = float((away**3).mean())
+    return third >= SKEWED * math.sqrt(pairs) * math.pow(variance, 1.5)

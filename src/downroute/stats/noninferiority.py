@@ -136,11 +136,9 @@ def relative_interval(both: float, b: float, c: float, z_crit: float) -> tuple[f
     tuple of float
         (low, high), high <= 1; low is ``-inf`` where the baseline may be right next to never.
     """
-    if both + b <= 0:
-        start = -math.inf if c > 0 else 0.0
-    else:
-        start = (b - c) / (both + b)
-    inner = min(max(start, -_WIDEST), 1.0 - _EDGE)
+    base = both + b
+    gap = (b - c) / base if base > 0 else -c * _WIDEST
+    inner = min(max(gap, -_WIDEST), 1.0 - _EDGE)
     low = _crossing(lambda m: relative_z(both, b, c, m) - z_crit, inner, -_WIDEST)
     high = _crossing(lambda m: relative_z(both, b, c, m) + z_crit, inner, 1.0 - _EDGE)
     return (-math.inf if low is None else low), (1.0 if high is None else high)

@@ -21,6 +21,7 @@ from downroute.store.call_rows import (
     with_body,
 )
 from downroute.store.database import Database, batches, execute
+from downroute.store.missing_costs import Price, fill_missing_costs
 from downroute.store.redaction import Redaction
 from downroute.store.summary import CallGroup, KeptCall, content_sample, summary
 
@@ -112,6 +113,10 @@ class Calls:
         """Calls, tokens and cost by task, fingerprint and model, largest group first."""
         with self._database.reading() as connection:
             return summary(connection, since)
+
+    def fill_missing_costs(self, price: Price) -> int:
+        """Price the calls and attempts that have tokens but no cost; how many calls got one."""
+        return fill_missing_costs(self._database, price)
 
     def content_sample(self, *, per_task: int, most: int) -> list[KeptCall]:
         """Up to ``per_task`` calls with content of each task, ``most`` in all."""

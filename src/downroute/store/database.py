@@ -203,15 +203,13 @@ def _make_directory(directory: Path) -> None:
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=0o700)
-    except FileExistsError:
-        if not directory.is_dir():
-            raise StoreError(f"{directory} is not a folder; name a folder for the store") from None
-    except OSError as fault:
-        raise StoreError(
-            f"{directory}: the store's folder cannot be made ({fault.strerror}); use another store"
-        ) from None
-    else:
         directory.chmod(0o700)
+    except OSError as fault:
+        if not directory.is_dir():
+            raise StoreError(
+                f"{directory}: the store's folder cannot be made ({fault.strerror}); "
+                "use another store"
+            ) from None
 
 
 def _make_private(path: Path) -> None:
@@ -222,7 +220,7 @@ def _make_private(path: Path) -> None:
         for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
             file = path.with_name(name)
             with suppress(FileNotFoundError):
-                if file.stat().st_mode & 0o177:
+                if file.stat().st_mode & 0o777 != 0o600:
                     file.chmod(0o600)
     except OSError as fault:
         raise StoreError(

@@ -28,6 +28,8 @@ def held(path: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
     """
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        if os.fstat(file).st_mode & 0o777 != 0o600:
+            os.fchmod(file, 0o600)
     except OSError as fault:
         raise StoreError(
             f"{path}: cannot be written ({fault.strerror}); "

@@ -74,7 +74,9 @@ _RULES = (
         ),
     ),
     _Rule(
-        re.compile(r"\b(bearer|basic)(\s+)(?=[\w.~+/-]*[\d=._-])[\w.~+/-]{12,}=*", re.IGNORECASE),
+        re.compile(
+            r"\b(bearer|basic)(\s+)(?=[\w.~+/-]{0,99}[\d=._-])[\w.~+/-]{12,}=*", re.IGNORECASE
+        ),
         r"\1\2[key]",
         hints=("bearer", "basic"),
     ),
@@ -82,7 +84,7 @@ _RULES = (
         re.compile(
             r"""((?:api|access|secret|private|auth)[_ -]?(?:key|token)
                   |secret|passw(?:or)?d|passphrase)
-                (["']?\s*[:=]\s*["']?)(?=[^\s"',;]*\d)[^\s"',;()]{8,}""",
+                (["']?\s*[:=]\s*["']?)(?=[^\s"',;]{0,99}\d)[^\s"',;()]{8,}""",
             re.IGNORECASE | re.VERBOSE,
         ),
         r"\1\2[key]",

@@ -13,11 +13,12 @@ from downroute.records import Answer, Example, Score
 from downroute.scoring.scorer import Scorer
 from downroute.scoring.spec import build_scorer, describe
 from downroute.scoring.suggest import suggest
+from downroute.scoring.table import RECORDED
 from downroute.store import Store
 from downroute.study.pairs import Judge
 from downroute.study.settings import StudySettings
 
-RECORDED = "recorded"
+PEOPLE = "people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,14 @@ def choose_scorer(
     spec, reason = (own, "downroute.yaml") if own is not None else (question.scorer, "--scorer")
     if spec == RECORDED:
         return Choice(RECORDED, reason, _recorded(store))
-    if spec is None:
-        spec, reason = suggest(shape, examples)
-    scorer = build_scorer(spec)
-    return Choice(describe(scorer), reason, _by_scorer(scorer))
+    if spec is not None:
+        scorer = build_scorer(spec)
+        return Choice(describe(scorer), reason, _by_scorer(scorer))
+    suggested = suggest(shape, examples)
+    if suggested is None:
+        return Choice(PEOPLE, "no rule can judge such answers; equal ones tie", _by_people())
+    scorer = build_scorer(suggested[0])
+    return Choice(describe(scorer), suggested[1], _by_scorer(scorer))
 
 
 def _by_scorer(scorer: Scorer) -> Judge:
@@ -62,6 +67,13 @@ def _by_scorer(scorer: Scorer) -> Judge:
         return True
 
     return Judge(score, scorer.same, by_reference)
+
+
+def _by_people() -> Judge:
+    def score(example: Example, model: str, answer: Answer) -> Score:  # noqa: ARG001
+        return Score.unscored("to be graded by a person")
+
+    return Judge(score, build_scorer("exact").same, lambda _: False)
 
 
 def _recorded(store: Store) -> Judge:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from downroute.answers.shape import shape_of
+from downroute.answers.shape import Shape, shape_of
 from downroute.records import Task
 from downroute.routing.fingerprint import unnamed_task
 from downroute.store.store import Store
@@ -25,11 +25,10 @@ SHORTEST_SPAN_S = SECONDS_PER_DAY
 """A rate is read off timestamps only where they span a whole day: within one, the hour it was
 logged decides more than the traffic does."""
 
-SHAPE_SAMPLE = 40
+SHAPE_SAMPLE = 200
 """Answers read per task to see their shape."""
 SHAPE_SAMPLES = 20_000
 """Answers read in all; tasks are served largest first."""
-NO_SHAPE = "unknown"
 
 KEYED_SHARE = 0.01
 """A route is keyed by a fingerprint only where it bears at least this share of its task's calls."""
@@ -119,7 +118,7 @@ def find_tasks(store: Store, calls_per_month: float | None = None) -> list[Found
         rate = _observed_rate(own, last)
         if calls_per_month is not None:
             rate = calls_per_month * sum(g.calls for g in own) / total
-        found.append(_found(name, own, owners, shapes.get(name, NO_SHAPE), rate))
+        found.append(_found(name, own, owners, shapes.get(name, Shape.UNKNOWN.value), rate))
     return sorted(found, key=lambda f: (-f.task.calls, f.task.name))
 
 
@@ -238,7 +237,8 @@ def _shapes(store: Store) -> dict[str, str]:
     shapes = {}
     for name, wanted in ids.items():
         calls = store.calls.each(ids=wanted, with_bodies=True)
-        shapes[name] = shape_of(calls).value
+        said = [(c.request, c.answer) for c in calls if c.request is not None and c.answer]
+        shapes[name] = shape_of(said).value
     return shapes
 
 

@@ -1,0 +1,105 @@
+"""`downroute serve`: the gateway."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from downroute.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from downroute.gateway.service import Started
+
+
+def serve(
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The policy to follow; default: the configured one, policy.yaml, if it is there.",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Where to listen; 0 takes a free port. [default: 8080]"
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The address to listen on. [default: 127.0.0.1]")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings; default: downroute.yaml, if there."),
+    ] = None,
+    upstream: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Send every call there, whatever is configured."),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where calls are logged; default: .downroute."),
+    ] = None,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Let other machines in: --host may be any address."),
+    ] = False,
+) -> None:
+    """Serve an OpenAI-compatible gateway that follows the policy and logs every call, until Ctrl-C.
+
+    Without a policy it observes: calls go where they are addressed, and are logged.
+
+    Example: downroute serve --policy policy.yaml --port 8080
+    """
+    from downroute.cli.pricing import price_table
+    from downroute.config import load
+    from downroute.gateway.log_lines import to_stderr
+    from downroute.gateway.service import serve_until_stopped
+
+    settings = load(config, upstream=upstream)
+    if store is not None:
+        kept = settings.store.model_copy(update={"path": store})
+        settings = settings.model_copy(update={"store": kept})
+    if policy is not None and not policy.exists():
+        raise ConfigError(f"{policy}: there is no such policy; leave out --policy to observe")
+    address = host or settings.serve.host
+    if not allow_remote and not _is_loopback(address):
+        raise UsageError(
+            f"--host {address} lets other machines spend your keys' money; add --allow-remote if "
+            "that is meant"
+        )
+    to_stderr()
+    serve_until_stopped(
+        settings,
+        policy or settings.policy,
+        lambda: price_table(settings),
+        host=address,
+        port=settings.serve.port if port is None else port,
+        ready=_announce,
+    )
+
+
+def _announce(started: Started) -> None:
+    table = started.serving.table
+    if table is None:
+        doing = "observing (no policy)"
+    else:
+        routes = len(table.policy.routes)
+        doing = f"routing {routes} {'route' if routes == 1 else 'routes'}"
+        doing += f" · policy {table.policy.digest}"
+    if started.serving.off:
+        doing += " · switched off"
+    kept = f"store {started.store}" + (" (cannot be written)" if started.store_fault else "")
+    typer.echo(f"gateway listens on {started.url} · {doing} · {kept}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,110 @@
+"""One call on its way through the gateway: what was asked so far, and how it came out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from downroute.gateway.call_row import SOURCE, CallRow, total_cost_usd
+from downroute.gateway.chat_body import ChatBody
+from downroute.gateway.exchange import Exchange, Outcome
+from downroute.gateway.headers import OWN, Hints, safe
+from downroute.gateway.message import Headers
+from downroute.gateway.plan import Plan
+from downroute.records import Attempt, Call, Route, Usage
+
+CANCELLED = "cancelled"
+"""The error of a call whose client went away, or that was under way when the gateway stopped."""
+CLIENT_CLOSED_REQUEST = 499
+
+
+@dataclass(slots=True)
+class CallInFlight:
+    """``onward`` are the client's headers for the upstream, ``began`` is on the clock of
+    ``time.perf_counter``, ``started_at`` in Unix seconds."""
+
+    body: ChatBody
+    hints: Hints
+    plan: Plan
+    onward: Headers
+    started_at: float
+    began: float
+    timeout_s: float
+    id: str = field(default_factory=lambda: f"call-{os.urandom(12).hex()}")
+    attempts: list[Attempt] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self.began
+
+    def time_left_s(self) -> float:
+        return self.timeout_s - self.elapsed_s()
+
+    def early_headers(self) -> list[tuple[str, str]]:
+        """What can be said before the answer is decided."""
+        said = [(f"{OWN}call-id", self.id)]
+        if self.plan.task is not None:
+            said.append((f"{OWN}task", safe(self.plan.task)))
+        if self.plan.policy_digest is not None:
+            said.append((f"{OWN}policy", self.plan.policy_digest))
+        return said
+
+    def decision_headers(self, outcome: Outcome) -> list[tuple[str, str]]:
+        return [
+            (f"{OWN}model", safe(outcome.exchange.attempt.model)),
+            (f"{OWN}decision", outcome.decision.value),
+            (f"{OWN}reason", safe(outcome.reason)),
+        ]
+
+    def money_headers(self) -> list[tuple[str, str]]:
+        """What the call cost and about what it saved, as far as that is known."""
+        cost = total_cost_usd(self.attempts)
+        if cost is None:
+            return []
+        said = [(f"{OWN}cost-usd", f"{cost:.9f}")]
+        usual = mean_baseline_cost_usd(self.plan.route) if self.plan.routed else None
+        if usual is not None:
+            said.append((f"{OWN}saved-usd", f"{usual - cost:.9f}"))
+        return said
+
+    def row(
+        self,
+        outcome: Outcome | None,
+        *,
+        status: int,
+        error: str | None = None,
+        first_byte_s: float | None = None,
+    ) -> CallRow:
+        """The call for the log; ``outcome`` is ``None`` where it ended before there was one."""
+        last = self.attempts[-1] if self.attempts else Attempt(self.plan.route.models[0])
+        attempt = self.attempts[outcome.index] if outcome else last
+        call = Call(
+            id=self.id,
+            source=SOURCE,
+            model=attempt.model,
+            task=self.plan.task,
+            requested_model=self.body.model,
+            snapshot=attempt.snapshot,
+            started_at=self.started_at,
+            latency_s=self.elapsed_s(),
+            first_byte_s=first_byte_s,
+            usage=attempt.usage if outcome else Usage(),
+            status=status,
+            error=error or attempt.error,
+            stream=self.body.stream,
+            decision=outcome.decision if outcome else self.plan.decision,
+            reason=outcome.reason if outcome else self.plan.reason,
+            policy_digest=self.plan.policy_digest,
+            session=self.hints.session,
+            attempts=tuple(self.attempts),
+        )
+        return CallRow(call, self.body, outcome.exchange.kept if outcome else None)
+
+
+def mean_baseline_cost_usd(route: Route) -> float | None:
+    """What a request of this route costs on its baseline, by its evidence."""
+    means = (route.evidence or {}).get("mean_cost_usd")
+    found = means.get(route.baseline) if isinstance(means, Mapping) else None
+    return float(found) if isinstance(found, (int, float)) else None

@@ -1,0 +1,143 @@
+"""POST /v1/chat/completions: plan the route, ask along it until an answer is accepted, reply, log.
+
+The loop is the one a study simulates: `next_step`, ask, judge, `next_step`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from downroute.gateway.asking import Asking
+from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST, CallInFlight
+from downroute.gateway.call_log import CallLog
+from downroute.gateway.chat_body import ChatBody
+from downroute.gateway.error_reply import Refusal
+from downroute.gateway.exchange import Live, Outcome
+from downroute.gateway.headers import comment, split, to_client
+from downroute.gateway.message import Reply, Request, Stream
+from downroute.gateway.plan import Serving, plan
+from downroute.gateway.relay import Relay
+from downroute.gateway.waiting import hold_back
+from downroute.routing.cascade import Accept, Limits, decision, next_step
+
+
+class ChatCompletions:
+    """``serving`` gives the policy in force; ``timeout_s`` bounds a call, all attempts together;
+    ``heartbeat_s`` is how often a stream that is held back shows that it is alive."""
+
+    def __init__(
+        self,
+        asking: Asking,
+        serving: Callable[[], Serving],
+        log: CallLog,
+        *,
+        timeout_s: float,
+        heartbeat_s: float,
+    ) -> None:
+        self._asking = asking
+        self._serving = serving
+        self._log = log
+        self._timeout_s = timeout_s
+        self._heartbeat_s = heartbeat_s
+
+    async def reply(self, request: Request) -> Reply:
+        began, now = time.perf_counter(), time.time()
+        body = ChatBody.read(request.body)
+        if isinstance(body, Refusal):
+            return body.reply()
+        hints, onward = split(request.headers)
+        chosen = plan(self._serving(), body, hints, now)
+        if isinstance(chosen, Refusal):
+            return chosen.reply()
+        call = CallInFlight(body, hints, chosen, onward, now, began, self._timeout_s)
+        if body.stream and len(chosen.route.models) > 1:
+            return await hold_back(self, call, self._heartbeat_s)
+        return self.answer(call, await self.settle(call))
+
+    async def settle(self, call: CallInFlight) -> Outcome:
+        """Ask along the route until an answer is accepted. The last model's answer always is, so
+        its stream need not be over."""
+        route, because = call.plan.route, ""
+        try:
+            while True:
+                step = next_step(route, call.attempts, Limits(call.time_left_s()))
+                if isinstance(step, Accept):
+                    return _accepted(call, step, because)
+                because = step.reason
+                judge = len(call.attempts) + 1 < len(route.models)
+                exchange = await self._asking.ask(call, step.model, judge=judge)
+                call.exchanges.append(exchange)
+                call.attempts.append(exchange.attempt)
+                if exchange.live is not None:
+                    return _accepted(call, Accept(len(call.attempts) - 1, ""), because)
+        except asyncio.CancelledError:
+            self._log.add(call.row(None, status=CLIENT_CLOSED_REQUEST, error=CANCELLED))
+            raise
+        except Exception as fault:
+            error = f"internal error: {type(fault).__name__}"
+            self._log.add(call.row(None, status=500, error=error))
+            raise
+
+    def answer(self, call: CallInFlight, outcome: Outcome) -> Reply:
+        """The reply of a call whose headers have not been sent."""
+        exchange = outcome.exchange
+        said = [*call.early_headers(), *call.decision_headers(outcome)]
+        if exchange.live is not None:
+            body = self.live(call, outcome, exchange.live)
+            return Reply(exchange.status, [*to_client(exchange.headers), *said], body)
+        said += call.money_headers()
+        if exchange.fault is not None:
+            reply = exchange.refusal().reply(said)
+        else:
+            reply = Reply(exchange.status, [*to_client(exchange.headers), *said], exchange.body)
+        first_byte_s = call.elapsed_s() if call.body.stream else None
+        self._log.add(call.row(outcome, status=reply.status, first_byte_s=first_byte_s))
+        return reply
+
+    def live(
+        self, call: CallInFlight, outcome: Outcome, live: Live, *, late: bool = False
+    ) -> Stream:
+        """A live answer's events. ``late``: the headers went out before the decision, so that it
+        too stands in the comment at the end."""
+        exchange = outcome.exchange
+        first_byte_s = call.elapsed_s()
+
+        def over(error: str | None) -> bytes:
+            exchange.attempt = call.attempts[outcome.index] = live.over(error)
+            exchange.kept = live.stream.reader.kept if self._log.keeps_words else None
+            self._log.add(call.row(outcome, status=exchange.status, first_byte_s=first_byte_s))
+            said = call.decision_headers(outcome) if late else []
+            return comment([*said, *call.money_headers()])
+
+        return Relay(exchange, live, over)
+
+    def held(self, call: CallInFlight, outcome: Outcome) -> bytes:
+        """A whole answer as the stream whose headers have been sent already."""
+        said = comment([*call.decision_headers(outcome), *call.money_headers()])
+        self._log.add(call.row(outcome, status=200, first_byte_s=call.elapsed_s()))
+        return outcome.exchange.as_stream(said)
+
+    def unsent(self, call: CallInFlight, outcome: Outcome) -> None:
+        """Log a call that came to its end when nobody was there any more to hear of it."""
+        live = outcome.exchange.live
+        if live is not None:
+            live.stream.close()
+            call.attempts[outcome.index] = live.over(CANCELLED)
+        self._log.add(call.row(outcome, status=CLIENT_CLOSED_REQUEST, error=CANCELLED))
+
+
+def _accepted(call: CallInFlight, step: Accept, because: str) -> Outcome:
+    """``because`` is why the accepted model was asked."""
+    route, attempt = call.plan.route, call.attempts[step.attempt]
+    how = call.plan.decision or decision(route, call.attempts, step.attempt)
+    if attempt.failed:
+        reason = step.reason
+    elif step.attempt > 0:
+        reason = because
+    else:
+        reason = call.plan.reason if len(route.models) == 1 else step.reason
+    if route.unproven and call.plan.routed:
+        reason += "; the route is unproven"
+    return Outcome(step.attempt, call.exchanges[step.attempt], how, reason)

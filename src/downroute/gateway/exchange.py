@@ -1,0 +1,84 @@
+"""One model asked once, and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from downroute.gateway import json_text
+from downroute.gateway.chat_stream import ChatStream
+from downroute.gateway.error_reply import UPSTREAM, Refusal, json_event
+from downroute.gateway.message import Headers
+from downroute.gateway.sse import EVENT_STREAM
+from downroute.gateway.upstream import Fault, NoReplyError
+from downroute.records import Attempt, Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A stream that is still coming; ``first`` are the events that are here. ``over`` makes the
+    attempt when it has ended, with the error it ended in, if any."""
+
+    stream: ChatStream
+    first: list[bytes]
+    over: Callable[[str | None], Attempt]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Either ``body`` is the whole reply, without what the client did not ask for; or it is
+    ``live``, and ``attempt`` is made anew when it is over; or ``fault`` says why there is none.
+    ``kept`` are the words for the log."""
+
+    attempt: Attempt
+    status: int = 0
+    headers: Headers = ()
+    body: bytes = b""
+    kept: bytes | list[bytes] | None = None
+    live: Live | None = None
+    fault: NoReplyError | None = None
+
+    def refusal(self) -> Refusal:
+        """Our own error where the upstream gave no reply that could be passed on."""
+        assert self.fault is not None
+        status, code = _REFUSALS[self.fault.fault]
+        return Refusal(status, f"{self.attempt.model}: {self.fault}", UPSTREAM, code=code)
+
+    def as_stream(self, comment: bytes) -> bytes:
+        """The reply as the rest of a stream whose head has been sent with status 200, ``comment``
+        before its end mark."""
+        if self.fault is not None:
+            return comment + self.refusal().event()
+        if is_event_stream(self.headers):
+            mark = max(self.body.rfind(b"data: [DONE]"), self.body.rfind(b"data:[DONE]"))
+            end = len(self.body) if mark < 0 else mark
+            return self.body[:end] + comment + self.body[end:]
+        try:
+            event = json_event(json_text.decode(self.body))
+        except ValueError:
+            message = f"{self.attempt.model} answered {self.status} with what is no JSON"
+            event = Refusal(self.status, message, UPSTREAM).event()
+        return event + comment + (b"data: [DONE]\n\n" if self.status < 300 else b"")
+
+
+def is_event_stream(headers: Headers) -> bool:
+    return any(
+        name == "content-type" and value.lower().startswith(EVENT_STREAM) for name, value in headers
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Which exchange of a call is the reply, and how it came to that."""
+
+    index: int
+    exchange: Exchange
+    decision: Decision
+    reason: str
+
+
+_REFUSALS = {
+    Fault.UNREACHABLE: (502, "upstream_unreachable"),
+    Fault.BROKEN: (502, "upstream_broken_off"),
+    Fault.TIMEOUT: (504, "upstream_timeout"),
+}

@@ -1,0 +1,63 @@
+"""GET /v1/models: the configured models and the gateway's own; without any, the upstream's list."""
+
+from __future__ import annotations
+
+from downroute.gateway import json_text
+from downroute.gateway.destinations import Destinations
+from downroute.gateway.error_reply import UPSTREAM, Refusal
+from downroute.gateway.headers import split, to_client, to_upstream
+from downroute.gateway.message import JSON_TYPE, Reply, Request
+from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient
+from downroute.records import Json
+from downroute.routing.match import AUTO
+
+
+class ModelList:
+    def __init__(self, client: UpstreamClient, destinations: Destinations) -> None:
+        self._client = client
+        self._destinations = destinations
+
+    async def reply(self, request: Request) -> Reply:
+        if not self._destinations.models:
+            return await self._pass_on(request, self._destinations.default.models_url)
+        entries = [_entry(name, owner) for name, owner in self._entries().items()]
+        return _json({"object": "list", "data": entries})
+
+    async def one(self, request: Request, model: str) -> Reply:
+        """One entry of the list."""
+        if not self._destinations.models and model != AUTO:
+            url = f"{self._destinations.default.models_url}/{model}"
+            return await self._pass_on(request, url)
+        owner = self._entries().get(model)
+        if owner is None:
+            message = f"the model '{model}' is not configured here; GET /v1/models lists those"
+            return Refusal(404, message, param="model", code="model_not_found").reply()
+        return _json(_entry(model, owner))
+
+    def _entries(self) -> dict[str, str]:
+        return {**self._destinations.models, AUTO: "downroute"}
+
+    async def _pass_on(self, request: Request, url: str) -> Reply:
+        address = self._destinations.default
+        _, onward = split(request.headers)
+        try:
+            reply = await self._client.send(
+                "GET",
+                url,
+                to_upstream(onward, address.headers, own_key=address.own_key),
+                b"",
+                total_s=address.timeout_s,
+                idle_s=address.timeout_s,
+            )
+            return Reply(reply.status, to_client(reply.headers), await reply.read())
+        except NoReplyError as fault:
+            status = 504 if fault.fault is Fault.TIMEOUT else 502
+            return Refusal(status, f"{address.upstream}: {fault}", UPSTREAM).reply()
+
+
+def _entry(name: str, owner: str) -> Json:
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+
+
+def _json(value: Json) -> Reply:
+    return Reply(200, (JSON_TYPE,), json_text.encode(value))

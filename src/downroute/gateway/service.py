@@ -1,0 +1,161 @@
+"""The gateway as a whole: its parts put together, served, and taken down in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from downroute.config import Settings
+from downroute.gateway.asking import Asking
+from downroute.gateway.call_log import CallLog
+from downroute.gateway.chat import ChatCompletions
+from downroute.gateway.destinations import Destinations
+from downroute.gateway.handler import Handler
+from downroute.gateway.log_lines import say
+from downroute.gateway.model_list import ModelList
+from downroute.gateway.plan import Serving
+from downroute.gateway.policy_file import PolicyFile
+from downroute.gateway.prices import Prices
+from downroute.gateway.status import Readiness
+from downroute.gateway.transport.client import HttpClient
+from downroute.gateway.transport.server import HttpServer
+from downroute.money.table import PriceTable
+from downroute.store import Bodies, Redaction, Store
+
+STOP_GRACE_S = 25.0
+"""How long calls under way may still take once the gateway is told to stop."""
+_FLUSH_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What the gateway does, once it listens."""
+
+    url: str
+    serving: Serving
+    store: Path
+    store_fault: str | None
+
+
+@asynccontextmanager
+async def gateway(
+    settings: Settings,
+    policy: Path,
+    prices: Callable[[], PriceTable],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    environment: Mapping[str, str] = os.environ,
+    hurry: asyncio.Event | None = None,
+) -> AsyncIterator[Started]:
+    """Serves while the block runs; then calls under way are finished, unless there is a ``hurry``,
+    and the log is written to its end.
+
+    ``policy`` need not exist: the gateway then observes until it does. ``prices`` makes the price
+    table; it is called once, outside the event loop. Port 0 takes a free port.
+
+    Raises:
+        ConfigError: no upstream, a key that cannot be read, a policy that is none.
+        DownrouteError: the address cannot be listened on.
+    """
+    destinations = Destinations(settings, environment)
+    known = Prices(prices)
+    log = CallLog(
+        _store_opener(settings), known, Bodies(settings.store.bodies), models=settings.models
+    )
+    file = PolicyFile(policy, log.serve_policy)
+    file.load()
+    client = HttpClient()
+    chat = ChatCompletions(
+        Asking(client, destinations, known, keeps_words=log.keeps_words),
+        lambda: file.serving,
+        log,
+        timeout_s=settings.serve.timeout_s,
+        heartbeat_s=settings.serve.heartbeat_s,
+    )
+    readiness = Readiness(lambda: file.serving, log)
+    handler = Handler(chat.reply, ModelList(client, destinations), readiness.reply)
+    server = HttpServer(handler.handle)
+    try:
+        port = await server.start(host, port)
+        await asyncio.to_thread(log.start)
+        watching = asyncio.create_task(file.watch())
+        try:
+            yield Started(_url(host, port), file.serving, settings.store.path, log.fault)
+        finally:
+            watching.cancel()
+            await _stop(server, hurry or asyncio.Event())
+    finally:
+        await client.close()
+        await asyncio.to_thread(log.close, _FLUSH_S)
+
+
+def serve_until_stopped(
+    settings: Settings,
+    policy: Path,
+    prices: Callable[[], PriceTable],
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[Started], None],
+) -> None:
+    """Serves until SIGINT or SIGTERM; calls ``ready`` once it listens. A second signal does not
+    wait for calls under way. Runs on uvloop where that is installed.
+
+    Raises:
+        ConfigError, DownrouteError: as `gateway`.
+    """
+
+    async def main() -> None:
+        stop, hurry = asyncio.Event(), asyncio.Event()
+
+        def told_to_stop() -> None:
+            (hurry if stop.is_set() else stop).set()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, told_to_stop)
+        async with gateway(settings, policy, prices, host=host, port=port, hurry=hurry) as started:
+            ready(started)
+            await stop.wait()
+            say(logging.INFO, "stopping", grace_s=STOP_GRACE_S)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main())
+
+
+async def _stop(server: HttpServer, hurry: asyncio.Event) -> None:
+    stopping = asyncio.create_task(server.stop(STOP_GRACE_S))
+    hurrying = asyncio.create_task(hurry.wait())
+    await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+    hurrying.cancel()
+    if not stopping.done():
+        stopping.cancel()
+        with suppress(asyncio.CancelledError):
+            await stopping
+        await server.stop(0)
+
+
+def _store_opener(settings: Settings) -> Callable[[], Store]:
+    redaction = Redaction(settings.store.redact)
+    return lambda: Store.open(settings.store.path, redaction=redaction)
+
+
+def _url(host: str, port: int) -> str:
+    """A URL this machine can ask; a wildcard address is no address to ask."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - shown, not bound
+    return f"http://[{shown}]:{port}/v1" if ":" in shown else f"http://{shown}:{port}/v1"
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

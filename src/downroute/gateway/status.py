@@ -1,0 +1,43 @@
+"""/health: the process answers. /ready: it serves what it should; 503 says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from downroute.gateway import json_text
+from downroute.gateway.call_log import CallLog
+from downroute.gateway.message import JSON_TYPE, Reply, Request
+from downroute.gateway.plan import Serving
+from downroute.records import Json
+
+
+async def health(_: Request) -> Reply:
+    """200 for as long as there is a process to say so."""
+    return _json(200, {"status": "ok"})
+
+
+class Readiness:
+    """A store that cannot be written is shown but does not make the gateway unready: calls do not
+    depend on it."""
+
+    def __init__(self, serving: Callable[[], Serving], log: CallLog) -> None:
+        self._serving = serving
+        self._log = log
+
+    async def reply(self, _: Request) -> Reply:
+        serving = self._serving()
+        facts = {
+            "status": "ready" if serving.fault is None else "not ready",
+            "reason": serving.fault,
+            "mode": "observing" if serving.table is None else "routing",
+            "routes": 0 if serving.table is None else len(serving.table.policy.routes),
+            "policy": serving.digest,
+            "policy_off": serving.off,
+            "lost_log_rows": self._log.lost,
+            "store_fault": self._log.fault,
+        }
+        return _json(200 if serving.fault is None else 503, facts)
+
+
+def _json(status: int, value: Json) -> Reply:
+    return Reply(status, (JSON_TYPE, ("cache-control", "no-store")), json_text.encode(value))

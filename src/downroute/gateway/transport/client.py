@@ -1,0 +1,125 @@
+"""The upstreams' side: one pooled aiohttp session.
+
+Proxy settings of the environment are ignored: what is reached must be what the configuration says.
+Replies are asked for uncompressed, because they are read on their way; what comes compressed all
+the same is unpacked.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from functools import lru_cache
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from downroute.gateway.message import Headers
+from downroute.gateway.upstream import Fault, NoReplyError
+
+CONNECT_TIMEOUT_S = 10.0
+_LARGE_BODY = 2**20
+"""Bytes from which aiohttp wants a body as a file, so as to send it in pieces."""
+
+
+class HttpClient:
+    """An `UpstreamClient`; make it inside a running event loop. It bounds no number of
+    connections: waiting for one would look like the upstream's time."""
+
+    def __init__(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            skip_auto_headers=("user-agent", "accept", "content-type"),
+        )
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: bytes,
+        *,
+        total_s: float,
+        idle_s: float,
+    ) -> HttpReply:
+        sent = CIMultiDict((name, _sendable(value)) for name, value in headers)
+        sent["accept-encoding"] = "identity"
+        timeout = aiohttp.ClientTimeout(
+            total=total_s, sock_connect=min(CONNECT_TIMEOUT_S, total_s), sock_read=idle_s
+        )
+        try:
+            response = await self._session.request(
+                method,
+                _parsed(url),
+                headers=sent,
+                data=body if len(body) <= _LARGE_BODY else io.BytesIO(body),
+                timeout=timeout,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as fault:
+            raise _no_reply(fault) from None
+        return HttpReply(response)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+class HttpReply:
+    """An `UpstreamReply`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.status = response.status
+        self.headers: Headers = [(k.lower(), v) for k, v in response.headers.items()]
+        self._response = response
+
+    async def read(self) -> bytes:
+        try:
+            return await self._response.read()
+        except (aiohttp.ClientError, OSError) as fault:
+            raise _no_reply(fault) from None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, OSError) as fault:
+            raise _no_reply(fault) from None
+
+    def close(self) -> None:
+        self._response.close()
+
+
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> URL:
+    return URL(url)
+
+
+def _sendable(value: str) -> str:
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def _no_reply(fault: Exception) -> NoReplyError:
+    match fault:
+        case aiohttp.ConnectionTimeoutError():
+            return NoReplyError(Fault.UNREACHABLE, "no connection to its upstream in time")
+        case TimeoutError():
+            return NoReplyError(Fault.TIMEOUT, "its upstream did not answer in time")
+        case aiohttp.ClientConnectorDNSError():
+            return NoReplyError(Fault.UNREACHABLE, "its upstream's name does not resolve")
+        case aiohttp.ClientConnectorCertificateError():
+            return NoReplyError(Fault.UNREACHABLE, "its upstream's certificate is not trusted")
+        case aiohttp.ClientSSLError():
+            return NoReplyError(Fault.UNREACHABLE, "its upstream speaks no TLS that we know")
+        case aiohttp.ClientConnectorError():
+            reason = (fault.os_error.strerror or "no connection").lower()
+            return NoReplyError(Fault.UNREACHABLE, f"its upstream cannot be reached ({reason})")
+        case aiohttp.InvalidURL() | ValueError():
+            return NoReplyError(Fault.UNREACHABLE, "the request cannot be sent as it is")
+        case aiohttp.ClientPayloadError():
+            return NoReplyError(Fault.BROKEN, "its upstream broke off in the middle of the reply")
+        case aiohttp.ClientResponseError():
+            return NoReplyError(Fault.BROKEN, "its upstream answered what is no HTTP")
+    return NoReplyError(Fault.BROKEN, "its upstream closed the connection without a reply")

@@ -1,0 +1,122 @@
+"""The answer's JSON fields are the reference's."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from downroute.answers.json_value import find_json
+from downroute.answers.label import label
+from downroute.errors import UsageError
+from downroute.records import Answer, Json, Score
+from downroute.scoring.scorer import PASS, fail
+
+Leaves = Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFields:
+    """How well the answer's object matches the reference object, field by field.
+
+    Every value counts once, under its path: F1 of the values that both have. Strings are compared
+    as labels (white space, case and closing punctuation do not count), numbers by value, also
+    where one is written as a string; ``null``, ``""`` and empty lists equal a missing field. Lists
+    of plain values match in any order, lists of objects by position. ``fields`` restricts the
+    comparison to these fields (paths such as ``total`` or ``customer.name``, with all below them).
+
+    ``pass_at`` makes it binary: 1 where F1 reaches it. The default, 1.0, wants every field right,
+    which is when a record can be used as it is; ``pass_at: null`` (``pass_at=null`` on the command
+    line) gives F1 itself.
+
+    Raises:
+        UsageError: ``pass_at`` is outside (0, 1].
+    """
+
+    name: ClassVar[str] = "json_fields"
+    needs_reference: ClassVar[bool] = True
+    fields: tuple[str, ...] = ()
+    pass_at: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        if self.pass_at is not None and not 0 < self.pass_at <= 1:
+            raise UsageError(f"pass_at is a share above 0 and up to 1, not {self.pass_at:g}")
+
+    def score(self, answer: Answer, reference: Json, request: Mapping[str, Json]) -> Score:  # noqa: ARG002
+        wanted_value = _record(reference)
+        if wanted_value is None:
+            return Score.unscored("the reference is no JSON object")
+        wanted = self._leaves(wanted_value)
+        if not wanted:
+            return Score.unscored("the reference has none of the fields")
+        found = find_json(answer.text)
+        if found is None:
+            return fail("the answer holds no JSON")
+        said = self._leaves(found.value)
+        shared = (wanted & said).total()
+        f1 = 2 * shared / (wanted.total() + said.total())
+        if self.pass_at is None:
+            return Score(f1, _difference(wanted, said))
+        return PASS if f1 >= self.pass_at else fail(_difference(wanted, said) or "")
+
+    def same(self, first: Answer, second: Answer) -> bool:
+        one, other = find_json(first.text), find_json(second.text)
+        if one is None or other is None:
+            return one is other and (first.text or "").strip() == (second.text or "").strip()
+        return self._leaves(one.value) == self._leaves(other.value)
+
+    def _leaves(self, value: Json) -> Leaves:
+        leaves = Counter(_leaves(value, ""))
+        if not self.fields:
+            return leaves
+        return Counter({leaf: n for leaf, n in leaves.items() if self._is_wanted(leaf[0])})
+
+    def _is_wanted(self, path: str) -> bool:
+        return any(path == f or path.startswith((f"{f}.", f"{f}[")) for f in self.fields)
+
+
+def _record(reference: Json) -> Json:
+    """The object (or list) a reference is, also where it is kept as JSON text."""
+    if isinstance(reference, str):
+        try:
+            reference = json.loads(reference)
+        except ValueError:
+            return None
+    return reference if isinstance(reference, (dict, list)) else None
+
+
+def _leaves(value: Json, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            nested = isinstance(inner, (Mapping, list, tuple))
+            yield from _leaves(inner, f"{path}[{index}]" if nested else f"{path}[]")
+    elif value is not None and value != "":
+        yield path, _written(value)
+
+
+def _written(value: Json) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(float(value)) if abs(value) < 2**53 else str(value)
+    text = label(str(value))
+    try:
+        return repr(float(text)) if _is_decimal(text) else text
+    except ValueError:
+        return text
+
+
+def _is_decimal(text: str) -> bool:
+    """A number in digits; ``007`` is an identifier."""
+    digits = text.removeprefix("-")
+    return digits[:1].isdecimal() and (digits[:1] != "0" or digits[1:2] in ("", "."))
+
+
+def _difference(wanted: Leaves, said: Leaves) -> str | None:
+    paths = sorted({path for path, _ in (wanted - said) + (said - wanted)})
+    return f"differs in {', '.join(paths[:5])}" if paths else None
