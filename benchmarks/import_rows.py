@@ -16,13 +16,14 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from downroute.importers import read
 from downroute.store import Store
 
-_WORDS = "order refund parcel invoice late broken thanks address please today never twice".split()
+_WORDS = ("order", "refund", "parcel", "invoice", "late", "broken", "thanks", "please", "never")
 
 
 def main() -> None:
@@ -37,28 +38,34 @@ def main() -> None:
         print(f"{rows:,} rows, {log.stat().st_size / 2**20:.0f} MiB of chat JSONL\n")
         print("| step | seconds | rows/s | CPU µs/row | peak memory, MiB |")
         print("|---|---|---|---|---|")
-        print(f"| start (imports only) | | | | {peak_mib():.0f} |")
-        timed("read only", rows, lambda: sum(1 for _ in read([log])))
-        for keep in ("none", "full", "redacted"):
+        print(f"| start, nothing read | | | | {peak_mib():.0f} |")
+        timed("read only", rows, lambda: count(read([log])))
+        for keep in ("none", "redacted", "full"):
             with Store.open(Path(folder) / keep) as store:
-                timed(f"import, bodies {keep}", rows, lambda: store.add(read([log]), keep).new)  # noqa: B023
-                size = store.path.stat().st_size / 2**20
-                if keep == "full":
-                    timed("import again (all known)", rows, lambda: store.add(read([log])).known)  # noqa: B023
-                    timed("summary", rows, lambda: sum(g.calls for g in store.calls.summary()))  # noqa: B023
-                    timed(
-                        "read back with bodies",
-                        rows,
-                        lambda: sum(1 for _ in store.calls.each(with_bodies=True)),  # noqa: B023
-                    )
-            print(f"| (store with bodies {keep}: {size:.0f} MiB) | | | | |")
+                timed(f"import, bodies {keep}", rows, partial(import_new, store, log, keep))
+        with Store.open(Path(folder) / "full") as store:
+            timed("import again, all known", rows, lambda: store.add(read([log])).known)
+            timed("read back with bodies", rows, lambda: count(store.calls.each(with_bodies=True)))
+            timed("summary", rows, lambda: sum(group.calls for group in store.calls.summary()))
+        for keep in ("none", "full"):
+            size = (Path(folder) / keep / "store.db").stat().st_size / 2**20
+            print(f"\nThe store with bodies {keep}: {size:.0f} MiB.")
+
+
+def import_new(store: Store, log: Path, keep: str) -> int:
+    return store.add(read([log]), keep).new
+
+
+def count(items: Iterable[object]) -> int:
+    return sum(1 for _ in items)
 
 
 def timed(step: str, rows: int, work: Callable[[], int]) -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     done = work()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    assert done == rows, f"{step}: {done} of {rows} rows"
+    if done != rows:
+        sys.exit(f"{step}: {done} of {rows} rows")
     print(
         f"| {step} | {wall:.1f} | {rows / wall:,.0f} | {cpu / rows * 1e6:.0f} | {peak_mib():.0f} |",
         flush=True,

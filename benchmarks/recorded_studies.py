@@ -38,7 +38,7 @@ def main() -> None:
         write_config(work, options.recorded / "prices.json")
         with replaying(work, list(files.values())) as url:
             for file in files.values():
-                run(work, "import", str(file), "--served", BASELINE)
+                run(work, "import", str(file.resolve()), "--served", BASELINE)
             print_table(studies(work, url, options.seeds), options.seeds)
 
 

@@ -22,7 +22,7 @@ from scipy.stats import t as student_t
 
 from downroute.stats.graded import graded_interval
 from downroute.stats.multiple import benjamini_hochberg
-from downroute.stats.noninferiority import tango_z
+from downroute.stats.noninferiority import relative_z, tango_z
 from downroute.stats.sequential import bounds, conditional_power
 
 Counts = NDArray[np.int64]
@@ -70,6 +70,19 @@ def size(n: int, most: float = 0.60) -> tuple[float, float]:
     rule = tango_rule(n)
     grid = np.arange(MARGIN, most + 1e-9, 0.005)
     return max((acceptance(rule, MARGIN, d), float(d)) for d in grid)
+
+
+def relative_acceptance(
+    accuracy: float, gap: float, phi: float, n: int, runs: int, seed: int
+) -> float:
+    """How often the score test for a relative margin of 5 % accepts this relative gap."""
+    lost, won = correlated(accuracy, accuracy * gap, phi)
+    cells = [accuracy - lost, lost, won]
+    rng = np.random.default_rng(seed)
+    drawn_counts = rng.multinomial(n, [*cells, 1 - sum(cells)], size=runs)[:, :3]
+    seen, times = np.unique(drawn_counts, axis=0, return_counts=True)
+    accepted = [relative_z(*map(float, counts), MARGIN) < -Z_95 for counts in seen]
+    return float(times @ accepted) / runs
 
 
 def t_test_acceptance(drop: float, n: int = 100) -> float:
@@ -218,6 +231,21 @@ def graded_acceptance(draw: Draw, n: int, runs: int, seed: int) -> float:
         differences = draw(rng, n)
         high = graded_interval(differences.clip(0), (-differences).clip(0), Z_95, 0.05).high
         accepted += high < MARGIN
+    return accepted / runs
+
+
+def graded_studies(draw: Draw, looks: Sequence[int], runs: int, seed: int) -> float:
+    """How often a sequential study of graded pairs accepts the candidate."""
+    rng = np.random.default_rng(seed)
+    limits = bounds(looks, looks[-1], 0.05)
+    accepted = 0
+    for _ in range(runs):
+        differences = draw(rng, looks[-1])
+        base, cand = differences.clip(0), (-differences).clip(0)
+        accepted += any(
+            graded_interval(base[:n], cand[:n], -limit, 0.05).high < MARGIN
+            for n, limit in zip(looks, limits, strict=True)
+        )
     return accepted / runs
 
 

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -30,67 +29,24 @@ from downroute.cli.demo_workload import (
 )
 from downroute.errors import DownrouteError
 
-COMMAND = [sys.executable, "-m", "downroute", "demo"]
 TRAP = "faq-from-context"
-PROC = Path("/proc")
 
-needs_proc = pytest.mark.skipif(not PROC.exists(), reason="looks for processes in /proc")
+needs_proc = pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
 
 
-def test_the_story_ends_with_every_verdict_right_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        COMMAND, env=environment(tmp_path), capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "5 of 5 verdicts agree with the truth" in ended.stdout
-    assert "300 replies are word for word" in ended.stdout
+def test_the_story_ends_with_every_verdict_right_and_keeps_gateway_and_report_up_until_ctrl_c(
+    tmp_path: Path,
+) -> None:
+    demo = started(tmp_path, "--keep")
+    said = lines_until(demo, "Ctrl-C")
+    story = "".join(said)
     for command in ("replay", "import", "audit", "study", "policy show", "serve", "report"):
-        assert f"$ downroute {command}" in ended.stdout
-    row = next(line for line in ended.stdout.splitlines() if TRAP in line and "ships it" in line)
-    assert "✗" in row and "route" not in row
-    assert list(tmp_path.iterdir()) == []
-    assert processes_in(tmp_path) == []
-
-
-def test_with_the_two_models_swapped_the_verdicts_are_others_and_wrong(tmp_path: Path) -> None:
-    rows = recording_rows(DEFAULT_SEED)
-    for row in rows:
-        answers = row["responses"]
-        row["responses"] = {LARGE: answers[SMALL], SMALL: answers[LARGE]}
-    write_recording(tmp_path / RECORDING, rows)
-    with ExitStack() as servers:
-        report = prove(Stage(tmp_path, Console(quiet=True)), servers, DEFAULT_SEED)
-    wrong = {c.truth.task for c in compare(report, WORKLOAD, MARGIN) if not c.holds}
-    assert wrong >= {TRAP, "plan-math"}
-
-
-@needs_proc
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_stops_what_it_started(tmp_path: Path, end: signal.Signals) -> None:
-    demo = subprocess.Popen(COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, text=True)
-    assert demo.stdout is not None
-    for line in demo.stdout:
-        if "$ downroute import" in line:
-            break
-    assert at_work_in(tmp_path)
-    demo.send_signal(end)
-    demo.communicate(timeout=20)
-    assert demo.returncode == 130
-    assert processes_in(tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_keep_holds_gateway_and_report_up_until_it_is_interrupted(tmp_path: Path) -> None:
-    demo = subprocess.Popen(
-        [*COMMAND, "--keep"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
-    )
-    assert demo.stdout is not None
-    urls: dict[str, str] = {}
-    for line in demo.stdout:
-        if found := re.match(r"(Gateway|Report): +(http://\S+)", line):
-            urls[found[1]] = found[2]
-        if "Ctrl-C" in line:
-            break
+        assert f"$ downroute {command}" in story
+    assert "5 of 5 verdicts agree with the truth" in story
+    assert "300 replies are word for word" in story
+    trap = next(line for line in said if TRAP in line and "ships ✗" in line)
+    assert "route" not in trap
+    urls = dict(re.findall(r"(Gateway|Report): +(http://\S+)", story))
     with urllib.request.urlopen(urls["Report"]) as page:
         assert b"<html" in page.read()
     with urllib.request.urlopen(urls["Gateway"] + "/models") as models:
@@ -98,6 +54,35 @@ def test_keep_holds_gateway_and_report_up_until_it_is_interrupted(tmp_path: Path
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=20)
     assert demo.returncode == 0
+    assert at_work_in(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_the_two_models_swapped_what_is_worse_is_routed_and_the_demo_fails(
+    tmp_path: Path,
+) -> None:
+    worse = {t.task: t for t in WORKLOAD if t.gap > MARGIN}
+    rows = [r for r in recording_rows(DEFAULT_SEED) if r["task"] in worse]
+    for row in rows:
+        answers = row["responses"]
+        row["responses"] = {LARGE: answers[SMALL], SMALL: answers[LARGE]}
+    write_recording(tmp_path / RECORDING, rows)
+    with ExitStack() as servers:
+        report = prove(Stage(tmp_path, Console(quiet=True)), servers, DEFAULT_SEED)
+    compared = compare(report, list(worse.values()), MARGIN)
+    assert [c.verdict for c in compared] == ["route", "route"]
+    assert not any(c.holds for c in compared)
+
+
+@needs_proc
+def test_a_demo_that_is_told_to_end_stops_what_it_started(tmp_path: Path) -> None:
+    demo = started(tmp_path)
+    lines_until(demo, "$ downroute import")
+    assert at_work_in(tmp_path)
+    demo.send_signal(signal.SIGTERM)
+    demo.communicate(timeout=20)
+    assert demo.returncode == 130
+    assert at_work_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,21 +117,32 @@ def report(verdict: str) -> Mapping[str, Any]:
     return {"tasks": [{"task": t.task, "verdict": verdict, "looks": looks} for t in WORKLOAD]}
 
 
-def environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "TMPDIR": str(folder)}
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A demo that makes its temporary folder in ``folder``."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "downroute", "demo", *arguments],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
-def processes_in(folder: Path) -> list[int]:
-    """The processes at work in ``folder``, once those that are ending have had a moment."""
-    deadline = time.monotonic() + 5
-    while (found := at_work_in(folder)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
+def lines_until(demo: subprocess.Popen[str], words: str) -> list[str]:
+    """What the demo says up to the line that holds ``words``."""
+    assert demo.stdout is not None
+    said = []
+    for line in demo.stdout:
+        said.append(line)
+        if words in line:
+            return said
+    raise AssertionError("".join(said))
 
 
 def at_work_in(folder: Path) -> list[int]:
+    """The processes whose working folder is inside ``folder``."""
     found = []
-    for entry in PROC.glob("[0-9]*"):
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             at = (entry / "cwd").readlink()
         except OSError:

@@ -3,109 +3,52 @@
 from __future__ import annotations
 
 import json
-import random
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from downroute.routing.policy import read_policy
 
-LABELS = ("billing", "bug", "other")
-CONFIG = """\
-prices:
-  large: {input: 2.5, output: 10}
-  small: {input: 0.15, output: 0.6}
-"""
-
-
-def write_recording(path: Path, rows: int, wrong: dict[str, int], task: str = "triage") -> None:
-    """``rows`` distinct requests; each model is wrong on its first so many, chosen by seed."""
-    chance = random.Random(task)
-    order = list(range(rows))
-    chance.shuffle(order)
-    lines = []
-    for number in range(rows):
-        right = LABELS[number % 3]
-        responses = {}
-        for model, faults in wrong.items():
-            fails = order[number] < faults if model == "small" else order[number] >= rows - faults
-            text = LABELS[(number + 1) % 3] if fails else right
-            message = {"role": "assistant", "content": text}
-            usage = {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42}
-            responses[model] = {
-                "completion": {
-                    "model": f"{model}-2026",
-                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                    "usage": usage,
-                },
-                "score": 0.0 if fails else 1.0,
-            }
-        messages = [
-            {"role": "system", "content": f"Sort the {task} ticket: billing, bug or other."},
-            {"role": "user", "content": f"Ticket number {number} about {right} of {task}"},
-        ]
-        row = {"id": f"{task}/{number}", "task": task, "request": {"messages": messages}}
-        lines.append(json.dumps({**row, "reference": right, "responses": responses}))
-    path.write_text("\n".join(lines) + "\n")
-
-
-@contextmanager
-def replaying(folder: Path, *arguments: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "downroute", "replay", *arguments, "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://[\d.:]+", process.stdout.readline())
-        assert found is not None
-        yield found.group()
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def downroute(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "downroute", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
-    )
-
-
-def study(folder: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return downroute(
-        folder, "study", "--baseline", "large", "--candidate", "small", "--upstream", url,
-        *arguments,
-    )  # fmt: skip
+PAIR = ("study", "--baseline", "large", "--candidate", "small")
+PROCESS = [sys.executable, "-m", "downroute", *PAIR]
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Path:
-    (tmp_path / "downroute.yaml").write_text(CONFIG)
-    return tmp_path
+def imported(recording, downroute):
+    """Writes a recording and imports the large model's answers."""
+
+    def write(rows, *, large, small, task="triage"):
+        file = recording(rows, large=large, small=small, task=task)
+        assert downroute("import", str(file), "--served", "large").code == 0
+
+    return write
 
 
-def imported(work: Path, rows: int, large: int, small: int, task: str = "triage") -> None:
-    file = work / f"{task}.jsonl"
-    write_recording(file, rows, {"large": large, "small": small}, task)
-    assert downroute(work, "import", str(file), "--served", "large").returncode == 0
+def lines(file):
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def test_a_good_candidate_is_routed_and_the_policy_cites_the_evidence(work):
-    imported(work, 300, large=4, small=5)
-    with replaying(work, "triage.jsonl") as url:
-        done = study(
-            work, url, "--yes", "--json", "--calls-per-month", "100000", "--html", "p.html"
+def test_a_good_candidate_is_routed_and_the_policy_cites_the_evidence(
+    work, imported, downroute, replay
+):
+    imported(300, large=4, small=5)
+    with replay("triage.jsonl") as url:
+        done = downroute(
+            *PAIR,
+            "--upstream",
+            url,
+            "--yes",
+            "--json",
+            "--calls-per-month",
+            "100000",
+            "--html",
+            "p.html",
         )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
     (task,) = report["tasks"]
     assert task["verdict"] == "route" and task["models"] == ["small"]
     assert task["gap_high"] < 0.05 and task["examples"] in (100, 200, 300)
@@ -119,109 +62,109 @@ def test_a_good_candidate_is_routed_and_the_policy_cites_the_evidence(work):
     assert "1 of 1 tasks can move" in (work / "p.html").read_text()
 
 
-def test_swapping_the_models_swaps_the_verdict(work):
-    imported(work, 300, large=60, small=5)
-    with replaying(work, "triage.jsonl") as url:
-        assert study(work, url, "--yes").returncode == 0
-        swapped = downroute(work, "import", "triage.jsonl", "--served", "small", "--store", "other")
-        assert swapped.returncode == 0
+def test_swapping_the_models_swaps_the_verdict(work, imported, downroute, replay):
+    imported(300, large=60, small=5)
+    with replay("triage.jsonl") as url:
+        assert downroute(*PAIR, "--upstream", url, "--yes").code == 0
+        swapped = downroute("import", "triage.jsonl", "--served", "small", "--store", "other")
+        assert swapped.code == 0
         back = downroute(
-            work, "study", "--baseline", "small", "--candidate", "large", "--upstream", url,
+            "study", "--baseline", "small", "--candidate", "large", "--upstream", url,
             "--yes", "--store", "other", "--policy", "other.yaml",
         )  # fmt: skip
-    assert back.returncode == 100 and "keep" in back.stdout
+    assert back.code == 100 and "keep" in back.out
     (route,) = read_policy((work / "other.yaml").read_text()).routes
     assert route.models == ("small",) and route.baseline == "small"
 
 
-def test_nothing_is_asked_without_a_yes(work):
-    imported(work, 60, large=0, small=0)
-    with replaying(work, "triage.jsonl", "--log", "asked.jsonl") as url:
-        done = study(work, url)
-    assert done.returncode == 2 and "--yes" in done.stderr
-    assert not (work / "asked.jsonl").exists() or not (work / "asked.jsonl").read_text()
+def test_nothing_is_asked_without_a_yes(work, imported, downroute, replay):
+    imported(60, large=0, small=0)
+    with replay("triage.jsonl", "--log", "asked.jsonl") as url:
+        done = downroute(*PAIR, "--upstream", url)
+    assert done.code == 2 and "--yes" in done.err
+    assert lines(work / "asked.jsonl") == []
 
 
-def test_the_budget_stops_it_and_a_larger_one_goes_on_without_asking_again(work):
-    imported(work, 300, large=4, small=5)
-    with replaying(work, "triage.jsonl", "--log", "asked.jsonl") as url:
-        first = study(work, url, "--yes", "--json", "--budget", "0.0005")
-        assert first.returncode == 102, first.stderr
-        report = json.loads(first.stdout)
+def test_the_budget_stops_it_and_a_larger_one_goes_on_without_asking_again(
+    work, imported, downroute, replay
+):
+    imported(300, large=4, small=5)
+    with replay("triage.jsonl", "--log", "asked.jsonl") as url:
+        first = downroute(*PAIR, "--upstream", url, "--yes", "--json", "--budget", "0.0005")
+        assert first.code == 102, first.err
+        report = json.loads(first.out)
         assert report["tasks"][0]["stopped"] == "budget reached"
         assert 0 < report["spent_usd"] <= 0.0005
-        second = study(work, url, "--yes", "--json", "--budget", "1")
-        assert second.returncode == 0, second.stderr
-        again = json.loads(second.stdout)
-    asked = [json.loads(line)["digest"] for line in (work / "asked.jsonl").read_text().splitlines()]
+        second = downroute(*PAIR, "--upstream", url, "--yes", "--json", "--budget", "1")
+        assert second.code == 0, second.err
+        again = json.loads(second.out)
+    asked = [line["digest"] for line in lines(work / "asked.jsonl")]
     assert len(asked) == len(set(asked)) == again["tasks"][0]["examples"]
     assert again["study"] == report["study"]
 
 
-def test_a_killed_study_repeats_at_most_the_calls_in_flight(work):
-    imported(work, 300, large=4, small=5)
+def test_a_killed_study_repeats_at_most_the_calls_in_flight(work, imported, downroute, replay):
+    imported(300, large=4, small=5)
     log = work / "asked.jsonl"
-    command = [
-        sys.executable, "-m", "downroute", "study", "--baseline", "large", "--candidate", "small",
-        "--yes", "--json", "--concurrency", "4",
-    ]  # fmt: skip
-    with replaying(work, "triage.jsonl", "--log", str(log), "--latency", "0.05") as url:
+    command = [*PROCESS, "--yes", "--json", "--concurrency", "4"]
+    with replay("triage.jsonl", "--log", str(log), "--latency", "0.05") as url:
         killed = subprocess.Popen(
             [*command, "--upstream", url], cwd=work, stdout=subprocess.DEVNULL
         )
-        while not log.exists() or len(log.read_text().splitlines()) < 30:
+        while len(lines(log)) < 30:
             assert killed.poll() is None
             time.sleep(0.02)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        done = study(work, url, "--yes", "--json", "--concurrency", "4")
-    assert done.returncode == 0, done.stderr
-    asked = [json.loads(line)["digest"] for line in log.read_text().splitlines()]
-    report = json.loads(done.stdout)
+        done = downroute(*PAIR, "--upstream", url, "--yes", "--json", "--concurrency", "4")
+    assert done.code == 0, done.err
+    asked = [line["digest"] for line in lines(log)]
+    report = json.loads(done.out)
     assert len(set(asked)) == report["tasks"][0]["examples"]
     assert len(asked) - len(set(asked)) <= 4
     assert report["possibly_paid_calls"] <= 4
 
 
-def test_pairs_without_references_are_graded_by_people(work):
-    write_recording(work / "triage.jsonl", 300, {"large": 4, "small": 9})
-    rows = [json.loads(line) for line in (work / "triage.jsonl").read_text().splitlines()]
+def test_pairs_without_references_are_graded_by_people(work, recording, downroute, replay):
+    rows = lines(recording(300, large=4, small=9))
     chats = []
     for row in rows:
         said = row["responses"]["large"]["completion"]["choices"][0]["message"]
         chats.append({"model": "large", "messages": [*row["request"]["messages"], said]})
     (work / "chat.jsonl").write_text("".join(json.dumps(c) + "\n" for c in chats))
-    assert downroute(work, "import", "chat.jsonl").returncode == 0
-    with replaying(work, "triage.jsonl") as url:
-        first = study(work, url, "--yes", "--json", "--export-grades", "grades.jsonl")
-        assert first.returncode == 101, first.stderr
-        (task,) = json.loads(first.stdout)["tasks"]
+    assert downroute("import", "chat.jsonl").code == 0
+    with replay("triage.jsonl") as url:
+        first = downroute(
+            *PAIR, "--upstream", url, "--yes", "--json", "--export-grades", "grades.jsonl"
+        )
+        assert first.code == 101, first.err
+        (task,) = json.loads(first.out)["tasks"]
         assert task["verdict"] == "inconclusive" and task["need"]["grades"] == 13
         right = {row["request"]["messages"][1]["content"]: row["reference"] for row in rows}
         graded = []
-        for line in (work / "grades.jsonl").read_text().splitlines():
-            pair = json.loads(line)
+        for pair in lines(work / "grades.jsonl"):
             wanted = right[pair["request"]["messages"][-1]["content"]]
             pair["grade"] = "a" if pair["answer_a"] == wanted else "b"
             graded.append(json.dumps(pair))
         (work / "grades.jsonl").write_text("\n".join(graded))
-        second = study(work, url, "--yes", "--json", "--grades", "grades.jsonl")
-    (task,) = json.loads(second.stdout)["tasks"]
-    assert second.returncode == 0 and task["verdict"] == "route"
+        second = downroute(*PAIR, "--upstream", url, "--yes", "--json", "--grades", "grades.jsonl")
+    (task,) = json.loads(second.out)["tasks"]
+    assert second.code == 0 and task["verdict"] == "route"
     assert 0 < task["graded"] <= 13
 
 
-def test_a_parameter_fault_stops_the_task_and_is_no_verdict(work):
-    imported(work, 120, large=0, small=0)
-    (work / "downroute.yaml").write_text(CONFIG + "models: {small: {set: {n: 3}}}\n")
-    with replaying(work, "triage.jsonl", "--log", "asked.jsonl") as url:
-        done = study(work, url, "--yes", "--json")
-    assert done.returncode == 1
-    (task,) = json.loads(done.stdout)["tasks"]
+def test_a_parameter_fault_stops_the_task_and_is_no_verdict(work, imported, downroute, replay):
+    imported(120, large=0, small=0)
+    config = work / "downroute.yaml"
+    config.write_text(config.read_text() + "models: {small: {set: {n: 3}}}\n")
+    with replay("triage.jsonl", "--log", "asked.jsonl") as url:
+        done = downroute(*PAIR, "--upstream", url, "--yes", "--json")
+    assert done.code == 1
+    (task,) = json.loads(done.out)["tasks"]
     assert task["verdict"] == "inconclusive" and task["gap"] is None
     assert "'n'" in task["message"] and "downroute.yaml" in task["message"]
     assert not (work / "policy.yaml").exists()
-    assert len((work / "asked.jsonl").read_text().splitlines()) == 5
+    assert len(lines(work / "asked.jsonl")) == 5
 
 
 @pytest.mark.parametrize(
@@ -236,33 +179,32 @@ def test_a_parameter_fault_stops_the_task_and_is_no_verdict(work):
         (["--baseline", "large", "--candidate", "small", "--store", "none"], 1, "none"),
     ],
 )
-def test_mistakes_are_one_clear_line(work, arguments, code, said):
-    imported(work, 60, large=0, small=0)
-    done = downroute(work, "study", *arguments, "--yes", "--upstream", "http://127.0.0.1:9")
-    assert done.returncode == code, done.stderr
-    assert said in done.stderr and "Traceback" not in done.stderr
+def test_mistakes_are_one_clear_line(imported, downroute, arguments, code, said):
+    imported(60, large=0, small=0)
+    done = downroute("study", *arguments, "--yes", "--upstream", "http://127.0.0.1:9")
+    assert done.code == code, done.err
+    assert said in done.err and "Traceback" not in done.err
 
 
-def test_a_dead_upstream_is_said_at_once(work):
-    imported(work, 60, large=0, small=0)
-    done = study(work, "http://127.0.0.1:9", "--yes")
-    assert done.returncode == 1
-    assert "cannot reach http://127.0.0.1:9" in done.stdout + done.stderr
+def test_a_dead_upstream_is_said_at_once(imported, downroute):
+    imported(60, large=0, small=0)
+    done = downroute(*PAIR, "--upstream", "http://127.0.0.1:9", "--yes")
+    assert done.code == 1
+    assert "cannot reach http://127.0.0.1:9" in done.out + done.err
 
 
-def test_a_second_study_on_the_same_store_is_refused_while_one_runs(work):
-    imported(work, 200, large=4, small=5)
-    with replaying(work, "triage.jsonl", "--latency", "0.3") as url:
-        command = [
-            sys.executable, "-m", "downroute", "study", "--baseline", "large", "--candidate",
-            "small", "--yes", "--upstream", url, "--concurrency", "1",
-        ]  # fmt: skip
+def test_a_second_study_on_the_same_store_is_refused_while_one_runs(
+    work, imported, downroute, replay
+):
+    imported(200, large=4, small=5)
+    with replay("triage.jsonl", "--latency", "0.3") as url:
+        command = [*PROCESS, "--yes", "--upstream", url, "--concurrency", "1"]
         running = subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, text=True)
         assert running.stdout is not None
         while "At most" not in running.stdout.readline():
             assert running.poll() is None
-        second = study(work, url, "--yes")
+        second = downroute(*PAIR, "--upstream", url, "--yes")
         running.send_signal(signal.SIGINT)
         _, _ = running.communicate(timeout=20)
-    assert second.returncode == 1 and "another study" in second.stderr
+    assert second.code == 1 and "another study" in second.err
     assert running.returncode == 130

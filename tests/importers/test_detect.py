@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from downroute.errors import InputError, UsageError
 from downroute.importers import detect, read
 from downroute.importers.detect import FORMATS
-from downroute.records import BadRow
+from downroute.records import BadRow, Call
+from downroute.store import Store
 
 CHAT = {
     "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
@@ -113,8 +114,11 @@ def mangled(draw):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(row=mangled())
-def test_no_row_whatever_it_holds_stops_an_import(write, row):
+def test_no_row_whatever_it_holds_stops_an_import(write, tmp_path, row):
     path = write("log.jsonl", CHAT, row, INPUT, OUTPUT, RECORDING)
-    for name in FORMATS:
-        items = list(read([path], format=name, served="m"))
-        assert all(i.line >= 1 and i.reason for i in items if isinstance(i, BadRow))
+    with Store.open(tmp_path / "store") as store:
+        for name in FORMATS:
+            items = list(read([path], format=name, served="m"))
+            assert all(i.line >= 1 and i.reason for i in items if isinstance(i, BadRow))
+            added = store.add(items)
+            assert added.new + added.known == sum(isinstance(i, Call) for i in items)

@@ -1,4 +1,4 @@
-from downroute.routing.fingerprint import fingerprint, template
+from downroute.routing.fingerprint import BLANK, fingerprint, template
 
 
 def request(system="You sort tickets.", tools=(), response_format=None, user="hello"):
@@ -35,9 +35,11 @@ def test_the_order_of_tools_does_not_matter():
     assert fingerprint(request(tools=("a", "b"))) == fingerprint(request(tools=("b", "a")))
 
 
-def test_requests_without_instructions_share_one():
+def test_requests_without_instructions_are_blank_and_so_are_those_that_say_nothing():
     bare = [{"messages": [{"role": "user", "content": text}]} for text in ("2+2?", "Translate")]
-    assert fingerprint(bare[0]) == fingerprint(bare[1])
+    assert {fingerprint(r) for r in bare} == {BLANK}
+    assert fingerprint(request("You are a helpful assistant.")) == BLANK
+    assert fingerprint(request("You are a helpful tax assistant.")) != BLANK
 
 
 def test_words_are_kept_in_the_template():

@@ -2,6 +2,7 @@ import pytest
 
 from downroute.errors import PolicyError
 from downroute.records import Bounds, CheckSpec, LinearScore
+from downroute.routing.fingerprint import BLANK
 from downroute.routing.policy import merge_routes, policy_schema, read_policy, remove_routes
 
 EXAMPLE = """\
@@ -55,6 +56,7 @@ def test_the_digest_is_of_the_text():
         (("input_words", "input_wordz"), "'input_wordz' is not a request feature"),
         (("    unproven: true\n", ""), "no evidence"),
         (("version: 1", "version: 2"), "'version'"),
+        (("7f3a00000000", BLANK), "without instructions"),
         (("task: chat\n    models", "task: triage\n    models"), ""),
         (("models: [large]", "models: []"), "'routes.1.models'"),
         (("models: [large]", "models: [downroute/auto]"), "alias"),

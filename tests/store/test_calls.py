@@ -46,6 +46,7 @@ def test_calls_are_selected_by_task_model_and_time(store, make_call):
     assert len(list(store.calls.each(task="a"))) == 6
     assert len(list(store.calls.each(models={"large"}))) == 9
     assert list(store.calls.each(models=[])) == []
+    assert [c.id for c in store.calls.each(ids=["9", "2", "none"])] == ["2", "9"]
 
 
 def test_calls_added_while_reading_do_not_appear(store, make_call):

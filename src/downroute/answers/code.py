@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass
 
 _BLOCK = re.compile(
-    r"^[ \t]*(?P<mark>```+|~~~+)[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<body>.*?)(?:^[ \t]*(?P=mark)[ \t]*$|\Z)",
-    re.DOTALL | re.MULTILINE,
+    r"""^[ \t]*(?P<mark>```+|~~~+)[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n
+        (?P<body>.*?)(?:^[ \t]*(?P=mark)[ \t]*$|\Z)""",
+    re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
 _NOT_CODE = frozenset(
     {"json", "json5", "jsonl", "yaml", "yml", "text", "txt", "markdown", "md", "csv", "xml", "html"}
 )
 _LOOKS_LIKE_CODE = re.compile(
-    r"^\s*(?:def \w+\(|class \w+|import \w+|from [\w.]+ import |#include|func \w+\(|fn \w+|function \w*\(|"
-    r"public |const \w+ =|SELECT\s|WITH \w+ AS|#!/)",
+    r"^\s*(?:def \w+\(|class \w+|import \w+|from [\w.]+ import |#include|func \w+\(|fn \w+|"
+    r"function \w*\(|public |const \w+ =|SELECT\s|WITH \w+ AS|#!/)",
     re.MULTILINE,
 )
 

@@ -50,12 +50,14 @@ def find_json(text: str | None, *, repair: bool = True) -> FoundJson | None:
     whole = read_json(text, fenced=True)
     if whole is not None:
         return whole
+    if "{" not in text and "[" not in text:
+        return None
     usable = [found for found in _outermost(text) if repair or not found.repaired]
-    for wanted in (_fenced_object, _object, _fenced, _any):
+    for wanted in (_fenced_object, _object, _fenced):
         picked = [found for found in usable if wanted(found)]
         if picked:
             return picked[-1]
-    return None
+    return usable[-1] if usable else None
 
 
 _ONE_FENCE = re.compile(
@@ -126,7 +128,3 @@ def _object(found: FoundJson) -> bool:
 
 def _fenced(found: FoundJson) -> bool:
     return found.fenced
-
-
-def _any(found: FoundJson) -> bool:
-    return True

@@ -66,13 +66,13 @@ _PLAIN = re.compile(r"\d*\.?\d+")
 _WINDOW = 24
 _LEADING = re.compile(
     r"""(?P<minus>(?<![\w)\]}])- | (?<![\w)\]}])(?<![\w)\]}]\s)-\s | \b(?:minus|negative)\s )?
-        (?P<currency>(?:US|AU|CA|HK|NZ|C|A)?[$€£¥₹₽₩]\s? | \b(?:USD|EUR|GBP|CHF|INR)\s? | \bRs\.?\s?)?
+        (?:(?:US|AU|CA|HK|NZ|C|A)?[$€£¥₹₽₩]\s? | \b(?:USD|EUR|GBP|CHF|INR)\s? | \bRs\.?\s?)?
         (?P<inner_minus>-)?$""",
     re.VERBOSE | re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
-    r"""(?: [A-Za-z_^√\\] | [_^]\{ | (?:sqrt|log|ln|sin|cos|tan)\s?[({]? | [*/]\s? | [\w)\]}]\s?\+\s?
-          | [\w)\]}]\s-\s | [\w)\]}]- )$""",
+    r"""(?: [A-Za-z_^√\\] | [_^]\{ | (?:sqrt|log|ln|sin|cos|tan)\s?[({]?
+          | [*/]\s? | [\w)\]}]\s?\+\s? | [\w)\]}]\s-\s | [\w)\]}]- )$""",
     re.VERBOSE,
 )
 _POWER = re.compile(

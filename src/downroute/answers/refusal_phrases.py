@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_CANNOT = r"(?:can(?:no|')t|can not|could(?:n't| not)|(?:won't|will not)(?: be able to)?|(?:am|'m) (?:unable|not able) to)"
+_CANNOT = (
+    r"(?:can(?:no|')t|can not|could(?:n't| not)|(?:won't|will not)(?: be able to)?"
+    r"|(?:am|'m) (?:unable|not able) to)"
+)
 _DO = (
-    r"(?:\w+ ){0,2}(?:help|assist|comply|do (?:that|this|so)|provide|fulfil+|answer|generate|create|"
-    r"continue|discuss|engage|support|share|complete|produce|participate|respond|process|identify|"
+    r"(?:\w+ ){0,2}(?:help|assist|comply|do (?:that|this|so)|provide|fulfil+|answer|generate|"
+    r"create|continue|discuss|engage|support|share|complete|produce|participate|respond|process|identify|"
     r"access|browse|translate|summari[sz]e|carry out|perform|proceed|accommodate|facilitate|advise|"
     r"recommend|offer|write|see (?:the |any )?(?:image|file|attachment))\b"
 )
@@ -35,12 +38,15 @@ APOLOGIES: Mapping[str, tuple[str, str]] = {
     "es": (r"lo (?:siento|lamento)|lamentablemente|desafortunadamente", r"\bno (?:puedo|podré)\b"),
     "pt": (r"desculpe|lamento|sinto muito|infelizmente", r"\bnão (?:posso|consigo|poderei)\b"),
     "it": (r"mi dispiace|purtroppo", r"\bnon (?:posso|sono in grado|riesco)\b"),
-    "nl": (r"het spijt me|sorry|helaas", r"\b(?:ik kan|kan ik|ik mag)\b[^.!?\n]{0,40}?\b(?:niet|geen)\b"),
+    "nl": (r"het spijt me|sorry|helaas",
+           r"\b(?:ik kan|kan ik|ik mag)\b[^.!?\n]{0,40}?\b(?:niet|geen)\b"),
     "pl": (r"przykro mi|przepraszam|niestety", r"\bnie mogę\b"),
     "cs": (r"omlouvám se|je mi líto|bohužel", r"\bnemohu\b"),
     "sv": (r"tyvärr|jag är ledsen|förlåt", r"\bkan (?:jag )?(?:inte|tyvärr inte)\b"),
-    "da/no": (r"beklager|desværre|dessverre", r"\bkan (?:jeg )?(?:ikke|desværre ikke|dessverre ikke)\b"),
-    "tr": (r"üzgünüm|özür dilerim|maalesef", r"(?:yardımcı olamam|yapamam|veremem|edemem|sağlayamam)"),
+    "da/no": (r"beklager|desværre|dessverre",
+              r"\bkan (?:jeg )?(?:ikke|desværre ikke|dessverre ikke)\b"),
+    "tr": (r"üzgünüm|özür dilerim|maalesef",
+           r"(?:yardımcı olamam|yapamam|veremem|edemem|sağlayamam)"),
     "ru/uk": (r"извините|простите|к сожалению|мне жаль|вибачте|на жаль", r"\bне (?:могу|можу)\b"),
     "zh": (r"(?:非常|很)?抱歉|对不起|對不起", r"我(?:目前|暂时)?(?:无法|無法|不能)"),
     "ja": (r"申し訳(?:ございません|ありません)|すみません|恐れ入ります|残念ながら",
@@ -61,8 +67,10 @@ OPENINGS: Mapping[str, tuple[str, ...]] = {
         r"i (?:don't|do not) feel comfortable\b",
         r"(?:this|that|your) (?:request|question|prompt) (?:violates|goes against|is against)\b",
     ),
-    "de": (r"(?:das|dabei|dazu|hierbei|damit) kann ich (?:ihnen |dir )?(?:leider )?nicht (?:weiter)?helfen",
-           r"ich kann (?:ihnen |dir )?(?:dabei |dazu |hierbei |damit )?(?:leider )?nicht (?:weiter)?helfen"),
+    "de": (r"(?:da(?:s|bei|zu|mit)|hierbei) kann ich (?:ihnen |dir )?(?:leider )?"
+           r"nicht (?:weiter)?helfen",
+           r"ich kann (?:ihnen |dir )?(?:(?:da(?:bei|zu|mit)|hierbei) )?(?:leider )?"
+           r"nicht (?:weiter)?helfen"),
     "fr": (r"je ne peux pas (?:vous |t')?(?:aider|répondre à|fournir|satisfaire|donner suite)",
            r"je ne suis pas en mesure de"),
     "es": (r"no puedo (?:ayudarte|ayudarle|ayudar con|proporcionar|cumplir|responder a)",),

@@ -66,7 +66,8 @@ _ENDS_MEMBER = re.compile(
     re.VERBOSE,
 )
 _ENDS_ITEM = re.compile(
-    r"""\s*(?: $ | [}\]] | ,\s*(?: $ | [}\]"'{\[] | -?\d | true | false | null ) | (?<=\n)\s*["'] )""",
+    r"""\s*(?: $ | [}\]] | ,\s*(?: $ | [}\]"'{\[] | -?\d | true | false | null )
+             | (?<=\n)\s*["'] )""",
     re.VERBOSE | re.IGNORECASE,
 )
 

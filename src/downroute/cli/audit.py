@@ -171,15 +171,21 @@ def _told_apart(found: FoundTask) -> str:
     """How live requests of the task will be recognised."""
     from downroute.study.discovery import exclusive_fingerprints
 
+    keyed = bool(exclusive_fingerprints([found])[found.task.name])
     if not found.task.declared:
-        return "its fingerprint"
-    if exclusive_fingerprints([found])[found.task.name]:
-        return "its name or fingerprint"
-    if found.shared_fingerprints:
-        others = sorted({name for names in found.shared_fingerprints.values() for name in names})
+        return "its fingerprint" if keyed else f"nothing: declare it{_why_not(found)}"
+    return "its name or fingerprint" if keyed else f"its name only{_why_not(found)}"
+
+
+def _why_not(found: FoundTask) -> str:
+    """Why no fingerprint tells the task's requests from others."""
+    others = sorted({name for names in found.shared_fingerprints.values() for name in names})
+    if others:
         more = f" and {len(others) - 2} more" if len(others) > 2 else ""
-        return f"its name only (looks like {', '.join(others[:2])}{more})"
-    return "its name only (no two requests look alike)"
+        return f" (looks like {', '.join(others[:2])}{more})"
+    if len(found.task.fingerprints) == 1:
+        return " (no instructions, tools or format)"
+    return " (too many fingerprints)"
 
 
 def _remarks(tasks: Sequence[FoundTask], report: dict[str, Json]) -> list[str]:

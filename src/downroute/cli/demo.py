@@ -70,8 +70,8 @@ def tell(stage: Stage, seed: int, *, keep: bool) -> int:
     rows = recording_rows(seed)
     write_recording(stage.folder / RECORDING, rows)
     stage.console.print(
-        f"[bold]{len(rows):,} calls over {len(WORKLOAD)} tasks, two simulated models.[/] "
-        "They are nobody's answers, but their true gaps are known exactly."
+        f"[bold]{len(rows):,} calls over {len(WORKLOAD)} tasks, two simulated models.[/] Answers "
+        "and prices are made up, and so the true gaps are known exactly."
     )
     with ExitStack() as servers:
         comparisons = compare(prove(stage, servers, seed), WORKLOAD, MARGIN)

@@ -77,9 +77,8 @@ def order_extract(rng: Random) -> Case:
     forms = templates("order_extract")
     slots = Slots(rng)
     quantity, slots["quantity"] = rng.choice(forms["quantities"])
-    other, slots["other_quantity"] = rng.choice(
-        [q for q in forms["quantities"] if q[0] != quantity]
-    )
+    other = rng.choice([n for n, _ in forms["quantities"] if n != quantity])
+    slots["other_quantity"] = str(other)
     item = rng.choice(forms["items"])
     slots["item"] = item if quantity == 1 else _plural(item)
     coloured, dated = rng.random() < 0.6, rng.random() < 0.7

@@ -29,7 +29,7 @@ app = typer.Typer(
 def show(
     policy: PolicyOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show each route with the evidence it stands on.
+    """Show the routes and their evidence.
 
     Example: downroute policy show
     """
@@ -52,9 +52,11 @@ def check(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the policy: every fault with its line and column, and what to look at.
+    """Find faults, and what to look at.
 
-    Exits 1 where it cannot be served.
+    Every fault is named with its line and column, and the command exits 1. Warnings do not stop a
+    policy from being served: evidence that has expired or soon will, routes without any, models
+    the configuration does not know, fingerprints that the log knows of other tasks too.
 
     Example: downroute policy check --policy policy.yaml
     """
@@ -83,7 +85,10 @@ def diff(
     config: ConfigOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Show what differs between two policies, and what that changes for which task.
+    """Compare two policies, in text and in words.
+
+    Says for which task what changes. Without arguments the policy is compared with the one that
+    was served last.
 
     Example: downroute policy diff policy-before.yaml policy.yaml
     """
@@ -111,7 +116,9 @@ def diff(
 
 @app.command()
 def off(policy: PolicyOption = None, config: ConfigOption = None) -> None:
-    """Send everything to the baseline, within a second, until `downroute policy on`.
+    """Send everything to the baseline.
+
+    Takes effect within a second and lasts until `downroute policy on`.
 
     Example: downroute policy off
     """
@@ -122,14 +129,16 @@ def off(policy: PolicyOption = None, config: ConfigOption = None) -> None:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         switch.write_text(f"off since {moment}; `downroute policy on` removes this file\n")
     typer.echo(
-        f"{path} {'was' if was_off else 'is'} off: every request goes to the baseline; a running "
-        "gateway follows within a second"
+        f"{path} is off{' already' if was_off else ''}: every request goes to the baseline; takes "
+        "effect within a second"
     )
 
 
 @app.command()
 def on(policy: PolicyOption = None, config: ConfigOption = None) -> None:
-    """Follow the policy again after `downroute policy off`.
+    """Follow the policy again.
+
+    Takes effect within a second.
 
     Example: downroute policy on
     """
@@ -138,14 +147,16 @@ def on(policy: PolicyOption = None, config: ConfigOption = None) -> None:
     was_off = switch.exists()
     switch.unlink(missing_ok=True)
     typer.echo(
-        f"{path} {'is' if was_off else 'was'} on: requests follow its routes; a running gateway "
-        "follows within a second"
+        f"{path} is on{'' if was_off else ' already'}: requests follow its routes; takes effect "
+        "within a second"
     )
 
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of the policy file, for editors.
+    """Print the file's JSON Schema.
+
+    Editors that know it complete keys and mark faults.
 
     Example: downroute policy schema > policy.schema.json
     """
@@ -223,18 +234,19 @@ def _old_text(old: str | None, store: Path) -> tuple[str, str]:
 
     if old is not None and Path(old).exists():
         return old, policy_text(Path(old))
-    if not (store / "store.db").exists():
-        what = "no policy was ever served from here" if old is None else f"{old}: no such file"
-        raise UsageError(f"{what}; name the file to compare with: downroute policy diff OLD")
-    with Store.open(store, create=False) as opened:
-        served = opened.ledger.policies()
+    served = []
+    if (store / "store.db").exists():
+        with Store.open(store, create=False) as opened:
+            served = opened.ledger.policies()
     matching = [p for p in served if old is None or p.digest.startswith(old)]
-    if not matching:
-        known = ", ".join(p.digest for p in served[-5:]) or "none"
-        what = "no policy was served yet" if old is None else f"{old}: no file, no served policy"
-        raise UsageError(f"{what}; served lately: {known}")
-    latest = matching[-1]
-    return f"served {latest.digest}", latest.text
+    if matching:
+        return f"served {matching[-1].digest}", matching[-1].text
+    if old is None:
+        raise UsageError(
+            "no policy was served yet; name the file to compare with: downroute policy diff OLD"
+        )
+    known = ", ".join(p.digest for p in served[-5:]) or "none"
+    raise UsageError(f"{old}: no such file and no such served policy; served lately: {known}")
 
 
 def _located(path: Path, remark: Remark) -> str:

@@ -21,7 +21,7 @@ from downroute.gateway.completion import (
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.exchange import Exchange, Live, is_event_stream
 from downroute.gateway.headers import to_upstream
-from downroute.gateway.judging import judged, needs_token_logprobs
+from downroute.gateway.judging import judged, parameters_for_judging
 from downroute.gateway.log_lines import say
 from downroute.gateway.prices import Prices
 from downroute.gateway.sse import ChunkReader
@@ -33,18 +33,18 @@ ERROR_IN_STREAM = "error in the stream"
 
 
 class _Ask:
-    """What is known of one ask from its start. ``add_logprobs``: the route's score needs them and
-    the client did not ask for them."""
+    """What is known of one ask from its start. ``added`` are parameters that the route's score
+    needs and the client did not ask for."""
 
-    __slots__ = ("add_logprobs", "began", "call", "judge", "model")
+    __slots__ = ("added", "began", "call", "judge", "model")
 
     def __init__(self, call: CallInFlight, model: str, judge: bool) -> None:
         self.call = call
         self.model = model
         self.judge = judge
-        self.add_logprobs = (
-            judge and needs_token_logprobs(call.plan.route) and not call.body.wants_logprobs
-        )
+        self.added: Mapping[str, Json] = {}
+        if judge and not call.body.wants_logprobs:
+            self.added = parameters_for_judging(call.plan.route)
         self.began = time.perf_counter()
 
     def elapsed_s(self) -> float:
@@ -99,9 +99,9 @@ class Asking:
             "POST",
             address.chat_url,
             to_upstream(ask.call.onward, address.headers, own_key=address.own_key),
-            body.for_upstream(settings.name or ask.model, settings, logprobs=ask.add_logprobs),
+            body.for_upstream(settings.name or ask.model, settings, ask.added),
             total_s=left_s if body.stream else min(left_s, address.timeout_s),
-            idle_s=address.timeout_s,
+            idle_s=address.timeout_s if body.stream else None,
         )
 
     async def _read(self, ask: _Ask, reply: UpstreamReply) -> Exchange:
@@ -121,7 +121,7 @@ class Asking:
             self._answered(ask, reply.status, completion),
             reply.status,
             reply.headers,
-            without_logprobs(body) if ask.add_logprobs else body,
+            without_logprobs(body) if ask.added else body,
             kept=body if self._keeps_words else None,
         )
 
@@ -129,7 +129,7 @@ class Asking:
         reader = ChunkReader(
             keep_words=self._keeps_words or ask.judge,
             hide_usage=not ask.call.body.wants_usage,
-            hide_logprobs=ask.add_logprobs,
+            hide_logprobs=bool(ask.added),
         )
         stream = ChatStream(reply, reader)
         first = await stream.next() or []

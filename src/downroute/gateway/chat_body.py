@@ -76,16 +76,14 @@ class ChatBody(Mapping[str, Json]):
     def wants_logprobs(self) -> bool:
         return "logprobs" in self._fields and self["logprobs"] is True
 
-    def for_upstream(self, name: str, settings: ModelSettings, *, logprobs: bool = False) -> bytes:
-        """The body that asks the model an upstream calls ``name``. A stream asks for its usage;
-        with ``logprobs`` the answer's log probabilities are asked for too."""
-        extra: dict[str, Any] = {}
+    def for_upstream(self, name: str, settings: ModelSettings, added: Mapping[str, Json]) -> bytes:
+        """The body that asks the model an upstream calls ``name``, with parameters ``added``. A
+        stream asks for its usage as well."""
+        extra: dict[str, Any] = dict(added)
         if self.stream and not self.wants_usage:
             options = self.get("stream_options")
             if options is None or isinstance(options, Mapping):
                 extra["stream_options"] = {**(options or {}), "include_usage": True}
-        if logprobs:
-            extra["logprobs"] = True
         adapted = settings.set or settings.rename or settings.drop
         if name == self.model and not (extra or adapted or self._changed):
             return self._text

@@ -9,12 +9,20 @@ from downroute.answers.openai_chat import answer_from_completion
 from downroute.records import Answer, Attempt, Json, Route
 from downroute.routing.cascade import escalation_score
 from downroute.routing.checks import run_checks
-from downroute.routing.signals import needs_logprobs, signals
+from downroute.routing.signals import needs_alternatives, needs_logprobs, signals
+
+_ALTERNATIVES = 5
+"""How many other tokens are asked for; OpenAI allows 20, and each is paid for in bytes."""
 
 
-def needs_token_logprobs(route: Route) -> bool:
-    """Whether the route's score cannot be told without the answer's log probabilities."""
-    return route.escalate is not None and needs_logprobs(route.escalate.weights)
+def parameters_for_judging(route: Route) -> Mapping[str, Json]:
+    """Request parameters without which the route's score could not be told."""
+    names = route.escalate.weights if route.escalate else ()
+    if not needs_logprobs(names):
+        return {}
+    if needs_alternatives(names):
+        return {"logprobs": True, "top_logprobs": _ALTERNATIVES}
+    return {"logprobs": True}
 
 
 def judged(

@@ -47,7 +47,7 @@ class ModelList:
                 to_upstream(onward, address.headers, own_key=address.own_key),
                 b"",
                 total_s=address.timeout_s,
-                idle_s=address.timeout_s,
+                idle_s=None,
             )
             return Reply(reply.status, to_client(reply.headers), await reply.read())
         except NoReplyError as fault:

@@ -60,10 +60,10 @@ class UpstreamClient(Protocol):
         body: bytes,
         *,
         total_s: float,
-        idle_s: float,
+        idle_s: float | None,
     ) -> UpstreamReply:
         """Send a request and wait for the reply's headers. ``total_s`` bounds the exchange to the
-        last byte of the reply, ``idle_s`` every wait for bytes.
+        last byte of the reply, ``idle_s`` every wait for bytes; ``None`` = nothing more.
 
         Raises:
             NoReplyError: there is no reply.

@@ -18,6 +18,7 @@ from downroute.answers.openai_chat import (
 )
 from downroute.errors import InputError
 from downroute.importers.fields import instant, mapping, number, text
+from downroute.importers.identity import source_id
 from downroute.records import Answer, Call, Json, Usage
 
 SOURCE = "openai"
@@ -91,7 +92,7 @@ def described(
         request=request,
         answer=answer,
         task=text(notes.get("task")) or text(row.get("task")),
-        row=text(row.get("custom_id")) or text(row.get("id")),
+        row=source_id(row.get("id")),
         reference=_reference(row),
         slice=text(notes.get("slice")) or text(row.get("slice")),
         snapshot=text(row.get("model")) if "choices" in row else None,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from downroute.records import Policy, Route
-from downroute.routing.fingerprint import unnamed_task
 from downroute.routing.match import expiry
 
 SECONDS_PER_DAY = 86_400
@@ -61,7 +60,8 @@ def _age(route: Route, now: float) -> list[str]:
         ]
     days = int((ends_at - now) // SECONDS_PER_DAY)
     if days < SOON_DAYS:
-        return [f"its evidence ends on {ends}, in {days} days: run `downroute study` again"]
+        left = "today" if days == 0 else "in 1 day" if days == 1 else f"in {days} days"
+        return [f"its evidence ends on {ends}, {left}: run `downroute study` again"]
     return []
 
 
@@ -75,8 +75,7 @@ def _shared(route: Route, bearers: Mapping[str, Collection[str]]) -> list[str]:
     words = []
     for mark in sorted(route.fingerprints):
         others = sorted(set(bearers.get(mark, ())) - {route.task})
-        # Fingerprints speak for undeclared requests, and those are what an unnamed task is.
-        if others and route.task != unnamed_task(mark):
+        if others:
             words.append(
                 f"fingerprint {mark} is also borne by logged calls of {', '.join(others)}: without "
                 f"a declared task they would be routed as {route.task}; remove it"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from downroute.answers.final_value import final_value
@@ -111,7 +112,7 @@ def _one_of(answer: Answer, request: Request, argument: Any) -> Outcome:  # noqa
     if text is None:
         return None
     said = final_value(answer).text
-    return said is not None and label(said) in {label(str(entry)) for entry in argument}
+    return said is not None and label(said) in {_cached_label(str(entry)) for entry in argument}
 
 
 def _regex(answer: Answer, request: Request, argument: Any) -> Outcome:  # noqa: ARG001
@@ -144,6 +145,7 @@ def _tool_call_valid(answer: Answer, request: Request, argument: Json) -> Outcom
     return True
 
 
+_cached_label = lru_cache(maxsize=4096)(label)
 _OPTIONS = frozenset({"schema", "fenced"})
 
 

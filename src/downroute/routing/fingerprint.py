@@ -28,6 +28,9 @@ _MONTH_OR_DAY = re.compile(
     r"|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
 )
 _SPACE = re.compile(r"\s+")
+_SAYS_NOTHING = frozenset(
+    {"you are a helpful assistant", "you are a helpful ai assistant", "you are an ai assistant"}
+)
 
 
 def fingerprint(request: Mapping[str, Json]) -> str:
@@ -52,9 +55,11 @@ def response_format_name(request: Mapping[str, Json]) -> str:
 
 
 def template(text: str) -> str:
-    """``text`` with numbers, dates, addresses and identifiers masked and white space folded."""
+    """``text`` with numbers, dates, addresses and identifiers masked and white space folded;
+    empty where it is one of the phrases that stand in requests of every kind."""
     masked = _VARYING.sub(lambda m: f"<{m.lastgroup}>", text)
-    return _SPACE.sub(" ", _MONTH_OR_DAY.sub("<date>", masked)).strip()
+    folded = _SPACE.sub(" ", _MONTH_OR_DAY.sub("<date>", masked)).strip()
+    return "" if folded.lower().rstrip(".!") in _SAYS_NOTHING else folded
 
 
 @lru_cache(maxsize=4096)
@@ -63,3 +68,8 @@ def _hashed(system: str, tools: str, response_format: str) -> str:
     # cost the gateway more than the rest of its work.
     whole = "\x1f".join((template(system), tools, response_format))
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+BLANK = fingerprint({})
+"""What requests bear that bring no instructions, no tools and no response format. They may be of
+any kind, so no route is keyed by it."""

@@ -15,6 +15,7 @@ from downroute.errors import PolicyError
 from downroute.records import Bounds, CheckSpec, Json, LinearScore, Policy, Route
 from downroute.routing.checks import check_fault
 from downroute.routing.features import FEATURES
+from downroute.routing.fingerprint import BLANK
 from downroute.routing.match import ALIAS
 from downroute.routing.signals import known_signals
 from downroute.yamlfile import Strict
@@ -41,6 +42,16 @@ def _day(value: Any) -> str:
     return text
 
 
+def _tells_something(mark: str) -> str:
+    if mark == BLANK:
+        raise ValueError(
+            f"fingerprint {BLANK} stands for every request without instructions, tools or format, "
+            "of whatever task; leave it out and let clients declare the task"
+        )
+    return mark
+
+
+Fingerprint = Annotated[str, AfterValidator(_tells_something)]
 ModelName = Annotated[str, Field(min_length=1), AfterValidator(_real_model)]
 FeatureName = Annotated[str, AfterValidator(_known_feature)]
 Day = Annotated[str, BeforeValidator(_day)]
@@ -50,7 +61,7 @@ class MatchFile(Strict):
     """Which requests are of this task: those that declare it, or bear one of the fingerprints."""
 
     task: str | None = None
-    fingerprints: list[str] = Field(default_factory=list)
+    fingerprints: list[Fingerprint] = Field(default_factory=list)
 
 
 class BoundsFile(Strict):
@@ -198,15 +209,18 @@ def _put(routes: CommentedSeq, route: Mapping[str, Json]) -> None:
     routes[same[0]] = fresh
 
 
-def _block(value: Json, depth: int = 0) -> Json:
-    """Plain values as YAML: a route's keys on lines of their own, what is deeper in braces."""
+def _block(value: Json, lines: int = 1) -> Json:
+    """Plain values as YAML: a route's keys and those of its evidence on lines of their own, what
+    is deeper in braces."""
     if isinstance(value, Mapping):
-        block = CommentedMap((k, _block(v, depth + 1)) for k, v in value.items())
-        if depth > 0:
+        block = CommentedMap()
+        for key, inner in value.items():
+            block[key] = _block(inner, 1 if lines > 0 and key == "evidence" else lines - 1)
+        if lines <= 0:
             block.fa.set_flow_style()
         return block
     if isinstance(value, (list, tuple)):
-        row = CommentedSeq(_block(v, depth + 1) for v in value)
+        row = CommentedSeq(_block(v, 0) for v in value)
         row.fa.set_flow_style()
         return row
     return value

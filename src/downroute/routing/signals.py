@@ -17,11 +17,13 @@ Request = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """``logprobs``: the signal is there only if the upstream was asked for token logprobs."""
+    """``logprobs``: the signal is there only if the upstream was asked for token logprobs;
+    ``alternatives``: only if for those of other tokens as well."""
 
     doc: str
     read: Callable[[Answer, Request], float | None]
     logprobs: bool = False
+    alternatives: bool = False
 
 
 def signals(
@@ -42,6 +44,12 @@ def known_signals() -> Mapping[str, str]:
 def needs_logprobs(names: Collection[str]) -> bool:
     """Whether any of ``names`` is read from token logprobs, which must then be asked for."""
     return any(SIGNALS[name].logprobs for name in names if name in SIGNALS)
+
+
+def needs_alternatives(names: Collection[str]) -> bool:
+    """Whether any of ``names`` compares tokens with those that might have stood in their place
+    (``top_logprobs``)."""
+    return any(SIGNALS[name].alternatives for name in names if name in SIGNALS)
 
 
 def _mean_logprob(answer: Answer, request: Request) -> float | None:  # noqa: ARG001
@@ -106,6 +114,7 @@ SIGNALS: Mapping[str, Signal] = {
         "logprob of the label's first token minus that of the best other one",
         _label_margin,
         logprobs=True,
+        alternatives=True,
     ),
     "words_out": Signal("words in the answer", _words_out),
     "words_in": Signal("words in the request's messages", _words_in),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from downroute.answers.final_value import as_text, final_reference, final_value
-from downroute.answers.label import literal, option_letter, plain, same_text
+from downroute.answers.label import option_letter, plain, same_text
 from downroute.answers.same import same_final_text
 from downroute.records import Answer, Json, Score
 from downroute.scoring.scorer import PASS, acceptable, fail

@@ -36,8 +36,7 @@ def suggest(shape: str, examples: Sequence[Example]) -> tuple[str, str] | None:
     found = _by_reference(shape, picked, references)
     if found is None:
         return None
-    spec, reason = found
-    return found if _passes_baseline(build_scorer(spec), picked) else None
+    return found if _passes_baseline(build_scorer(found[0]), picked) else None
 
 
 def _without_references(shape: str, examples: Sequence[Example]) -> tuple[str, str]:

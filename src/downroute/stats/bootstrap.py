@@ -76,10 +76,10 @@ def relative_gap_bounds(
 
 
 def _gaps(sums: Array) -> Array:
-    """1 - candidate / baseline per row of (baseline, candidate); -inf where the baseline is 0."""
+    """1 - candidate / baseline per row of (baseline, candidate); -inf where the baseline is nil."""
     base = sums[:, 0]
     ratio = np.full(len(base), math.inf)
-    np.divide(sums[:, 1], base, out=ratio, where=base > 0.0)
+    np.divide(sums[:, 1], base, out=ratio, where=base > _SAME)
     return 1.0 - ratio
 
 

@@ -24,6 +24,9 @@ SKEWED = 0.1
 """Strong skewness over the square root of the pairs. At 0.1 a normal 95 % bound errs by
 0.1·(2·1.645² + 1)·φ(1.645)/6 = 1.1 points (Edgeworth), the most left to BCa alone to correct."""
 
+NOTHING = 1e-9
+"""Scores that sum to less are all 0 but for rounding: nothing can be relative to them."""
+
 
 def graded_interval(
     baseline: ArrayLike,
@@ -67,8 +70,8 @@ def graded_interval(
     cand = np.asarray(candidate, dtype=np.float64)
     if base.ndim != 1 or base.shape != cand.shape or not len(base):
         raise ValueError(f"scores must be paired, one or more: {base.shape} and {cand.shape}")
-    if relative and not base.any():
-        return Interval(-math.inf if cand.any() else 0.0, -math.inf, 1.0)
+    if relative and base.sum() < NOTHING:
+        return Interval(-math.inf if cand.sum() >= NOTHING else 0.0, -math.inf, 1.0)
     if relative:
         gap = 1.0 - float(cand.sum() / base.sum())
         low, high = bootstrap.relative_gap_bounds(base, cand, z_crit, seed)

@@ -42,7 +42,7 @@ class CallGroup:
 def summary(connection: sqlite3.Connection, since: float | None) -> list[CallGroup]:
     """One group per task, fingerprint and model, largest first."""
     rows = connection.execute(_STATEMENT, {"since": since})
-    return [CallGroup(*row[:-1], tuple(sorted(json.loads(row[-1])))) for row in rows]
+    return [CallGroup(*(*row[:-1], tuple(sorted(json.loads(row[-1]))))) for row in rows]
 
 
 class KeptCall(NamedTuple):
@@ -68,7 +68,8 @@ _STATEMENT = """
            count(started_at), count(*) FILTER (WHERE cost_usd IS NULL AND status >= 400),
            count(bodies.request IS NOT NULL AND bodies.answer IS NOT NULL OR NULL),
            json_group_array(DISTINCT snapshot) FILTER (WHERE snapshot IS NOT NULL)
-    FROM calls LEFT JOIN bodies ON bodies.call = calls.n WHERE :since IS NULL OR started_at >= :since
+    FROM calls LEFT JOIN bodies ON bodies.call = calls.n
+    WHERE :since IS NULL OR started_at >= :since
     GROUP BY task, fingerprint, model ORDER BY size DESC, task, fingerprint, model"""
 
 _SAMPLE = """

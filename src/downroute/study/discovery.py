@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from downroute.answers.shape import Shape, shape_of
 from downroute.records import Task
-from downroute.routing.fingerprint import unnamed_task
+from downroute.routing.fingerprint import BLANK, unnamed_task
 from downroute.store.store import Store
 from downroute.store.summary import CallGroup
 
@@ -130,12 +130,12 @@ def fingerprint_tasks(store: Store) -> dict[str, set[str]]:
 def exclusive_fingerprints(tasks: Sequence[FoundTask]) -> dict[str, tuple[str, ...]]:
     """By task, the fingerprints a policy may key its route by, most frequent first.
 
-    A route's fingerprints catch requests that declare nothing. So an undeclared task may always
-    be keyed by its own, while a declared task may be keyed only by one that no other task bears:
-    calls that bear it and declare nothing are a task of their own, about which a verdict on the
-    declared calls says nothing. Fingerprints that bear less than 1 % of their task's calls, or
-    came once, are left out, and at most 50 are named: a task whose every request brings its own
-    tools cannot be recognised by them and needs the declaration.
+    A route's fingerprints catch requests that declare nothing, so only one that the log shows in
+    exactly one task will do: calls that bear it and declare nothing are a task of their own,
+    about which a verdict on declared calls says nothing. The blank one, of requests that bring
+    neither instructions nor tools nor a format, is never used, whatever the log shows. Those that
+    bear less than 1 % of their task's calls, or came once, are left out, and at most 50 are
+    named: a task whose every request brings its own tools needs the declaration.
     """
     keyed: dict[str, tuple[str, ...]] = {}
     for found in tasks:
@@ -143,7 +143,8 @@ def exclusive_fingerprints(tasks: Sequence[FoundTask]) -> dict[str, tuple[str, .
         own = [
             mark
             for mark in found.task.fingerprints
-            if not (found.task.declared and mark in found.shared_fingerprints)
+            if mark != BLANK
+            and mark not in found.shared_fingerprints
             and (not found.task.declared or found.fingerprint_calls[mark] >= least)
         ]
         keyed[found.task.name] = tuple(own[:KEYED_MOST])

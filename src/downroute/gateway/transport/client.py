@@ -43,7 +43,7 @@ class HttpClient:
         body: bytes,
         *,
         total_s: float,
-        idle_s: float,
+        idle_s: float | None,
     ) -> HttpReply:
         sent = CIMultiDict((name, _sendable(value)) for name, value in headers)
         sent["accept-encoding"] = "identity"

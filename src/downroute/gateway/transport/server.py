@@ -123,7 +123,9 @@ async def _send(http: web.BaseRequest, reply: Reply, pieces: Stream) -> web.Stre
 
 
 def _multi(headers: Headers) -> CIMultiDict[str]:
-    return CIMultiDict(headers)
+    sent = CIMultiDict(headers)
+    sent.setdefault("server", "downroute")
+    return sent
 
 
 class _JsonErrors(web.Server):
