@@ -20,6 +20,7 @@ from scipy.special import ndtr
 from scipy.stats import binom
 from scipy.stats import t as student_t
 
+from downroute.stats.bootstrap import mean_bounds
 from downroute.stats.graded import graded_interval
 from downroute.stats.multiple import benjamini_hochberg
 from downroute.stats.noninferiority import relative_z, tango_z
@@ -223,15 +224,26 @@ def rare_drops(share: float, drop: float, noise: float, gap: float = MARGIN) -> 
     return draw
 
 
-def graded_acceptance(draw: Draw, n: int, runs: int, seed: int) -> float:
+def graded_upper(differences: NDArray[np.float64], z_crit: float = Z_95) -> float:
+    """The gap's upper bound as the product gives it, from differences alone."""
+    return graded_interval(differences.clip(0), (-differences).clip(0), z_crit, 0.05).high
+
+
+def bootstrap_upper(differences: NDArray[np.float64]) -> float:
+    """The same by BCa alone."""
+    return mean_bounds(differences, Z_95)[1]
+
+
+def graded_acceptance(
+    draw: Draw,
+    n: int,
+    runs: int,
+    seed: int,
+    upper: Callable[[NDArray[np.float64]], float] = graded_upper,
+) -> float:
     """How often one look at ``n`` graded pairs puts the gap's upper bound below the margin."""
     rng = np.random.default_rng(seed)
-    accepted = 0
-    for _ in range(runs):
-        differences = draw(rng, n)
-        high = graded_interval(differences.clip(0), (-differences).clip(0), Z_95, 0.05).high
-        accepted += high < MARGIN
-    return accepted / runs
+    return sum(upper(draw(rng, n)) < MARGIN for _ in range(runs)) / runs
 
 
 def graded_studies(draw: Draw, looks: Sequence[int], runs: int, seed: int) -> float:
@@ -241,9 +253,8 @@ def graded_studies(draw: Draw, looks: Sequence[int], runs: int, seed: int) -> fl
     accepted = 0
     for _ in range(runs):
         differences = draw(rng, looks[-1])
-        base, cand = differences.clip(0), (-differences).clip(0)
         accepted += any(
-            graded_interval(base[:n], cand[:n], -limit, 0.05).high < MARGIN
+            graded_upper(differences[:n], -limit) < MARGIN
             for n, limit in zip(looks, limits, strict=True)
         )
     return accepted / runs

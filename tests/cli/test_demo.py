@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,23 +37,23 @@ needs_proc = pytest.mark.skipif(not Path("/proc").exists(), reason="looks for pr
 def test_the_story_ends_with_every_verdict_right_and_keeps_gateway_and_report_up_until_ctrl_c(
     tmp_path: Path,
 ) -> None:
-    demo = started(tmp_path, "--keep")
-    said = lines_until(demo, "Ctrl-C")
-    story = "".join(said)
-    for command in ("replay", "import", "audit", "study", "policy show", "serve", "report"):
-        assert f"$ downroute {command}" in story
-    assert "5 of 5 verdicts agree with the truth" in story
-    assert "300 replies are word for word" in story
-    trap = next(line for line in said if TRAP in line and "ships ✗" in line)
-    assert "route" not in trap
-    urls = dict(re.findall(r"(Gateway|Report): +(http://\S+)", story))
-    with urllib.request.urlopen(urls["Report"]) as page:
-        assert b"<html" in page.read()
-    with urllib.request.urlopen(urls["Gateway"] + "/models") as models:
-        assert LARGE.encode() in models.read()
-    demo.send_signal(signal.SIGINT)
-    demo.communicate(timeout=20)
-    assert demo.returncode == 0
+    with running(tmp_path, "--keep") as demo:
+        said = lines_until(demo, "Ctrl-C")
+        story = "".join(said)
+        for command in ("replay", "import", "audit", "study", "policy show", "serve", "report"):
+            assert f"$ downroute {command}" in story
+        assert "5 of 5 verdicts hold against the truth" in story
+        assert "300 replies are word for word" in story
+        trap = next(line for line in said if TRAP in line and "ships ✗" in line)
+        assert "route" not in trap
+        urls = dict(re.findall(r"(Gateway|Report): +(http://\S+)", story))
+        with urllib.request.urlopen(urls["Report"]) as page:
+            assert b"<html" in page.read()
+        with urllib.request.urlopen(urls["Gateway"] + "/models") as models:
+            assert LARGE.encode() in models.read()
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=20)
+        assert demo.returncode == 0
     assert at_work_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -76,12 +76,12 @@ def test_with_the_two_models_swapped_what_is_worse_is_routed_and_the_demo_fails(
 
 @needs_proc
 def test_a_demo_that_is_told_to_end_stops_what_it_started(tmp_path: Path) -> None:
-    demo = started(tmp_path)
-    lines_until(demo, "$ downroute import")
-    assert at_work_in(tmp_path)
-    demo.send_signal(signal.SIGTERM)
-    demo.communicate(timeout=20)
-    assert demo.returncode == 130
+    with running(tmp_path) as demo:
+        lines_until(demo, "$ downroute import")
+        assert at_work_in(tmp_path)
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate(timeout=20)
+        assert demo.returncode == 130
     assert at_work_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -117,15 +117,22 @@ def report(verdict: str) -> Mapping[str, Any]:
     return {"tasks": [{"task": t.task, "verdict": verdict, "looks": looks} for t in WORKLOAD]}
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """A demo that makes its temporary folder in ``folder``."""
-    return subprocess.Popen(
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo that makes its temporary folder in ``folder``; ended with the block at the latest."""
+    with subprocess.Popen(
         [sys.executable, "-m", "downroute", "demo", *arguments],
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
+    ) as demo:
+        try:
+            yield demo
+        finally:
+            if demo.poll() is None:
+                demo.terminate()
+                demo.communicate()
 
 
 def lines_until(demo: subprocess.Popen[str], words: str) -> list[str]:

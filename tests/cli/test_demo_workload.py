@@ -11,7 +11,10 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from downroute import config
 from downroute.answers.openai_chat import answer_from_completion
+from downroute.answers.shape import shape_of
+from downroute.cli.demo import configuration
 from downroute.cli.demo_traffic import pick
 from downroute.cli.demo_workload import (
     DEFAULT_SEED,
@@ -22,7 +25,10 @@ from downroute.cli.demo_workload import (
     recording_rows,
 )
 from downroute.prompts import request_digest
+from downroute.records import Answer, Example
 from downroute.routing.fingerprint import fingerprint
+from downroute.scoring.spec import build_scorer
+from downroute.scoring.suggest import suggest
 
 ANOTHER_SEED = DEFAULT_SEED + 1
 TRAP = "faq-from-context"
@@ -68,6 +74,26 @@ def test_answers_to_the_order_e_mails_follow_their_schema_right_or_wrong(rows: l
         assert follows(row["reference"])
         for model in (LARGE, SMALL):
             assert follows(json.loads(answer(row, model).text or ""))
+
+
+def test_the_scorers_a_study_would_take_give_the_recorded_scores(rows: list[Row]) -> None:
+    settings = config.parse(configuration(port=1), "downroute.yaml")
+    for task in {r["task"] for r in rows}:
+        own = [r for r in rows if r["task"] == task]
+        logged = [
+            Example(r["id"], task, r["request"], "", answer(r, LARGE), reference=r["reference"])
+            for r in own
+        ]
+        shape = shape_of([(e.request, e.baseline_answer) for e in logged])
+        stated = settings.tasks[task].scorer if task in settings.tasks else None
+        suggested = suggest(shape, logged)
+        spec = stated or (suggested and suggested[0])
+        assert spec is not None, task
+        scorer = build_scorer(spec)
+        for row in own:
+            for model in (LARGE, SMALL):
+                given = scorer.score(answer(row, model), row["reference"], row["request"])
+                assert given.value == score(row, model), (row["id"], model)
 
 
 def test_tokens_are_four_characters_each_and_the_models_say_they_are_simulated(
@@ -135,7 +161,7 @@ def score(row: Row, model: str) -> float:
     return float(row["responses"][model]["score"])
 
 
-def answer(row: Row, model: str) -> Any:
+def answer(row: Row, model: str) -> Answer:
     return answer_from_completion(row["responses"][model]["completion"])
 
 

@@ -3,13 +3,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from downroute.cli import main as command_line
-from downroute.cli.main import COMMANDS, Command, load
+from downroute.cli.main import COMMANDS, load
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("pydantic", "scipy", "numpy", "aiohttp", "rich", "jinja2", "sqlite3", "ruamel.yaml")
@@ -36,13 +34,7 @@ def test_help_lists_every_command_in_its_panel_and_loads_no_room():
     assert places == sorted(places)
 
 
-def existing() -> list[Command]:
-    """The commands whose modules are there."""
-    folder = Path(command_line.__file__).parent
-    return [c for c in COMMANDS if (folder / f"{c.module}.py").exists()]
-
-
-@pytest.mark.parametrize("command", existing(), ids=lambda c: c.name)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.name)
 def test_every_command_has_help_with_an_example(command):
     loaded = load(command.name)
     parts = getattr(loaded, "commands", None) or {command.name: loaded}
@@ -84,7 +76,10 @@ def test_an_error_of_ours_is_one_line_each_with_its_exit_code(downroute):
     Path("downroute.yaml").write_text("store: {body: full}\nmargin: 7\n")
     done = downroute("audit")
     assert done.code == 1
-    assert [line[:24] for line in done.err.splitlines()] == ["error: downroute.yaml:1:", "error: downroute.yaml:2:"]
+    assert [line[:24] for line in done.err.splitlines()] == [
+        "error: downroute.yaml:1:",
+        "error: downroute.yaml:2:",
+    ]
 
 
 def test_a_bug_is_one_line_and_its_traceback_is_kept(downroute, monkeypatch, tmp_path):
@@ -111,8 +106,6 @@ def test_a_file_that_cannot_be_written_is_no_bug(downroute, monkeypatch):
 
 
 def test_ctrl_c_exits_130_and_says_that_nothing_is_lost(tmp_path):
-    pipe = tmp_path / "slow.jsonl"
-    pipe.write_text('{"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]}\n')
     process = subprocess.Popen(
         [
             sys.executable,

@@ -19,7 +19,7 @@ POLICY = """
 version: 1
 baseline: fallback
 routes:
-  - {task: triage, match: {task: inbox}, models: [small, large], checks: [not_empty], unproven: true}
+  - {task: triage, match: {task: inbox}, models: [small, large], unproven: true}
   - {task: away, models: [small], baseline: large, unproven: true}
   - task: past
     models: [small]

@@ -17,7 +17,8 @@ STREAM = (
     b": hello\n\n"
     b'data: {"id":"c","model":"m-1","choices":[{"index":0,"delta":{"content":"a\\n\\nb"},'
     b'"logprobs":{"content":[{"token":"a","logprob":-1}]},"finish_reason":null}]}\n\n'
-    b'event: x\r\nid: 5\r\ndata: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\r\n\r\n'
+    b"event: x\r\nid: 5\r\n"
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\r\n\r\n'
     b'data:{"choices":[],\rdata: "usage":{"prompt_tokens":3,"completion_tokens":4}}\r\r'
     b"data: [DONE]\n\n"
 )

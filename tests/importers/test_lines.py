@@ -113,8 +113,11 @@ def test_an_empty_file_has_no_rows(write):
     assert values(write("log.jsonl")) == []
 
 
-def test_other_encodings_are_refused_by_name(tmp_path):
+def test_what_is_no_log_at_all_is_refused_by_name(tmp_path):
     path = tmp_path / "log.jsonl"
+    path.write_bytes(gzip.compress(b"{}")[:5])
+    with pytest.raises(InputError, match="cannot be read"):
+        list(read_rows(path))
     path.write_text('{"a": 1}', encoding="utf-16")
     with pytest.raises(InputError, match="UTF-16 text; save it as UTF-8"):
         list(read_rows(path))

@@ -108,6 +108,12 @@ def test_rare_big_drops_at_the_margin_are_rarely_accepted(sim, share, drop, nois
     assert accepted <= 0.05 + 0.03
 
 
+def test_the_bootstrap_alone_would_accept_drops_it_has_not_seen(sim):
+    unseen = sim.rare_drops(0.005, 1.0, 0.02)
+    accepted = sim.graded_acceptance(unseen, 200, 150, seed=2, upper=sim.bootstrap_upper)
+    assert accepted == pytest.approx(0.36, abs=0.12)
+
+
 def test_an_equal_candidate_with_even_scores_is_accepted(sim):
     even = sim.rare_drops(0.0, 0.0, 0.15, gap=0.0)
     assert sim.graded_acceptance(even, 300, runs=60, seed=2) > 0.95

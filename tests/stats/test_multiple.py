@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
@@ -11,6 +11,7 @@ from downroute.stats.multiple import benjamini_hochberg
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(p=p_values, q=st.sampled_from([0.05, 0.10, 0.25]))
 def test_marks_are_those_of_statsmodels(p, q):
     assert benjamini_hochberg(p, q) == multipletests(p, q, method="fdr_bh")[0].tolist()

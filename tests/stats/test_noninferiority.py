@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from statsmodels.stats.contingency_tables import mcnemar
@@ -48,6 +48,7 @@ def constrained_z(counts, coefficients):
     return (a @ n) / math.sqrt(variance)
 
 
+@settings(deadline=None)
 @given(both=cells, b=cells, c=cells, neither=cells, margin=margins)
 def test_tango_is_the_score_test_of_a_constrained_multinomial(both, b, c, neither, margin):
     if b + c == 0 or both + neither == 0:
@@ -56,6 +57,7 @@ def test_tango_is_the_score_test_of_a_constrained_multinomial(both, b, c, neithe
     assert tango_z(b, c, both + b + c + neither, margin) == pytest.approx(general, abs=1e-5)
 
 
+@settings(deadline=None)
 @given(both=cells, b=cells, c=cells, neither=cells, margin=margins)
 def test_the_relative_test_is_the_score_test_of_a_constrained_multinomial(
     both, b, c, neither, margin
@@ -66,6 +68,7 @@ def test_the_relative_test_is_the_score_test_of_a_constrained_multinomial(
     assert relative_z(both, b, c, margin) == pytest.approx(general, abs=1e-5)
 
 
+@settings(deadline=None)
 @given(b=cells, c=cells, rest=cells, margin=margins)
 def test_swapping_the_models_turns_the_sign(b, c, rest, margin):
     n = b + c + rest
@@ -74,6 +77,7 @@ def test_swapping_the_models_turns_the_sign(b, c, rest, margin):
     assert tango_interval(c, b, n, 1.96) == pytest.approx((-high, -low), abs=1e-7)
 
 
+@settings(deadline=None)
 @given(b=st.integers(1, 40), c=st.integers(0, 40), rest=cells)
 def test_at_margin_zero_both_tests_are_mcnemars(b, c, rest):
     expected = mcnemar([[rest, b], [c, 0]], exact=False, correction=False).statistic
@@ -81,6 +85,7 @@ def test_at_margin_zero_both_tests_are_mcnemars(b, c, rest):
     assert relative_z(rest, b, c, 0.0) ** 2 == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(b=cells, c=cells, rest=cells, margin=margins)
 def test_one_more_lost_pair_never_helps_the_candidate(b, c, rest, margin):
     n = b + c + rest + 1
@@ -88,6 +93,7 @@ def test_one_more_lost_pair_never_helps_the_candidate(b, c, rest, margin):
     assert tango_interval(b + 1, c, n, 1.645)[1] >= tango_interval(b, c, n, 1.645)[1] - 1e-7
 
 
+@settings(deadline=None)
 @given(both=cells, b=cells, c=cells, rest=cells, z=st.floats(0.5, 4))
 def test_an_interval_holds_its_estimate_and_ends_where_the_test_rejects(both, b, c, rest, z):
     n = both + b + c + rest
@@ -126,6 +132,7 @@ def test_no_pairs_say_nothing():
     assert tango_z(0, 0, 0, 0.05) == 0.0
 
 
+@settings(deadline=None)
 @given(both=st.integers(1, 300), b=cells, c=cells, neither=cells)
 def test_the_relative_interval_is_nams_closed_form(both, b, c, neither):
     if b + c == 0:

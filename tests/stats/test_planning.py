@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.power import normal_power
 
@@ -31,6 +31,7 @@ def test_no_number_of_pairs_shows_what_is_not_so(gap):
     assert more_pairs_graded(gap, 0.3, 100, 0.05) is None
 
 
+@settings(deadline=None)
 @given(
     gap=st.floats(-0.1, 0.04),
     sd=st.floats(0.05, 0.9),
@@ -74,6 +75,7 @@ def test_no_difference_in_a_few_pairs_is_not_enough():
     assert more_pairs(0, 0, 10, 0.05) == 42
 
 
+@settings(deadline=None)
 @given(b=st.integers(0, 6), c=st.integers(0, 6), rest=st.integers(20, 300))
 def test_after_the_needed_pairs_the_same_shares_pass(b, c, rest):
     n = b + c + rest

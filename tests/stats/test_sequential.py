@@ -89,6 +89,7 @@ def test_default_looks(maximum, looks):
     assert default_looks(maximum) == looks
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000))
 def test_default_looks_end_at_the_maximum_and_are_at_most_five(maximum):
     looks = default_looks(maximum)

@@ -26,9 +26,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def request(system: str = "Sort tickets.", user: str = "It broke.") -> dict[str, Any]:
-    return {
-        "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}]
-    }
+    return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": user}]}
 
 
 class Log:

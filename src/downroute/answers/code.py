@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _BLOCK = re.compile(
-    r"""^[ \t]*(?P<mark>```+|~~~+)[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n
+    r"""^[ \t]*(?P<mark>`{3,9}|~{3,9})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n
         (?P<body>.*?)(?:^[ \t]*(?P=mark)[ \t]*$|\Z)""",
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )

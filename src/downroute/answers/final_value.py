@@ -50,7 +50,8 @@ def final_value(answer: Answer, field: str | None = None) -> FinalValue:
     key = final_key(found.value)
     if key is not None and (found.alone or key.casefold() in FINAL_KEYS):
         return FinalValue(found.value[key], repaired=found.repaired)
-    if found.alone and not isinstance(found.value, dict):
+    # A bare number stays the text it is: 13.110 says more than 13.11 does.
+    if found.alone and isinstance(found.value, (str, list)):
         return FinalValue(found.value, repaired=found.repaired)
     return FinalValue(text)
 
@@ -76,6 +77,11 @@ def final_key(value: Json) -> str | None:
         if name in by_name:
             return str(by_name[name])
     return str(next(iter(value))) if len(value) == 1 else None
+
+
+def is_number(value: Json) -> bool:
+    """Whether a JSON value is a number, which ``true`` is not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def as_text(value: Json) -> str:

@@ -35,8 +35,7 @@ def read_json(text: str | None, *, fenced: bool = False) -> FoundJson | None:
         return None
     whole = _strictly(text)
     if whole is None and fenced:
-        match = _ONE_FENCE.fullmatch(text.strip())
-        inner = _strictly(match["body"]) if match else None
+        inner = _strictly(_inside_fence(text.strip()))
         return FoundJson(inner[0], fenced=True) if inner is not None else None
     return FoundJson(whole[0]) if whole is not None else None
 
@@ -60,15 +59,17 @@ def find_json(text: str | None, *, repair: bool = True) -> FoundJson | None:
     return usable[-1] if usable else None
 
 
-_ONE_FENCE = re.compile(
-    r"(?P<mark>```+|~~~+)[ \t]*[\w-]*[ \t]*\n?(?P<body>.*?)\n?[ \t]*(?P=mark)", re.DOTALL
-)
 # `{` followed by a key, or `[` followed by a value: prose and LaTeX are full of other brackets.
 _START = re.compile(
-    r"""(?P<fence>(?:```+|~~~+)[ \t]*[\w-]*\s*)?
-        (?: \{(?=\s*(?:["'}]|[^\W\d]\w*"?\s*:)) | \[(?=\s*(?:[\["'{\]]|-?\d|true|false|null)) )""",
+    r"""\{(?=\s{0,200}(?: ["'}] | [^\W\d]\w{0,100}"?\s*: ))
+      | \[(?=\s{0,200}(?: [\["'{\]] | -?\d | true | false | null ))""",
     re.VERBOSE,
 )
+_INFO = re.compile(r"[ \t]*(?:[\w-]*[ \t]*\n|json\w?\b)", re.IGNORECASE)
+_FENCE_BEFORE = re.compile(
+    r"(?P<mark>```|~~~)[ \t]*(?:[\w-]*[ \t]*\n\s*|(?:json\w?\b)?[ \t]*)$", re.IGNORECASE
+)
+_WINDOW = 40
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -90,6 +91,16 @@ def _strictly(text: str) -> tuple[Any] | None:
         return None
 
 
+def _inside_fence(text: str) -> str:
+    """What a text that is one code fence holds; empty where it is none."""
+    mark = text[:3]
+    if mark not in ("```", "~~~") or not text.endswith(mark) or len(text) < 6:
+        return ""
+    body = text.strip(mark[0])
+    info = _INFO.match(body)
+    return body[info.end() :] if info is not None else body
+
+
 def _outermost(text: str) -> Iterator[FoundJson]:
     """Every outermost object or array in the text, in order."""
     at = 0
@@ -97,17 +108,26 @@ def _outermost(text: str) -> Iterator[FoundJson]:
         match = _START.search(text, at)
         if match is None:
             return
-        at = match.end()
-        read = _leniently(text, match.end() - 1)
-        if read is not None:
-            value, at, repaired = read
-            around = text[: match.start()] + text[at:]
-            yield FoundJson(
-                value,
-                repaired=repaired,
-                fenced=match["fence"] is not None,
-                alone=not around.strip(" \t\r\n`~"),
-            )
+        begin, at = match.span()
+        read = _leniently(text, begin)
+        if read is None:
+            continue
+        value, at, repaired = read
+        fence = _opening_fence(text, begin)
+        before = text[: begin if fence is None else fence.start()]
+        yield FoundJson(
+            value,
+            repaired=repaired,
+            fenced=fence is not None,
+            alone=not (before.strip("`~ \t\r\n") or text[at:].strip("`~ \t\r\n")),
+        )
+
+
+def _opening_fence(text: str, begin: int) -> re.Match[str] | None:
+    """The code fence that opens right before ``begin``; a fence that closes there is none."""
+    fence = _FENCE_BEFORE.search(text, max(0, begin - _WINDOW), begin)
+    opens = fence is not None and text.count(fence["mark"], 0, fence.start()) % 2 == 0
+    return fence if opens else None
 
 
 def _leniently(text: str, begin: int) -> tuple[Json, int, bool] | None:

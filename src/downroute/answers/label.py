@@ -14,7 +14,7 @@ _BULLET = re.compile(r"(?:[-*•>#]+\s+)+")
 _PAIRS = ("**", "__", "*", "_", "$", '"', "'")
 _BRACKETED_WORD = re.compile(r"[(\[<]\s*([^\W\d_]+)\s*[)\]>]")
 _TRAILING = " \t\n.,;:!。，；：！"
-_OPTION = re.compile(r"(?:option|choice)?\s*\(?\s*(?P<letter>[A-Z])\s*(?:\)|[.:,]|\s-(?=\s)|\n|$)")
+_OPTION = re.compile(r"(?i:option|choice)?\s*\(?\s*(?P<letter>[A-Z])\s*(?:\)|[.:,]|\s-(?=\s)|\n|$)")
 _LITERAL_SPACE = re.compile(r"\s*([\[\](){},:])\s*")
 
 
@@ -27,7 +27,8 @@ def label(text: str) -> str:
 
 def plain(text: str) -> str:
     """`label` with its case kept."""
-    text = _typed(text)
+    fenced = _FENCE.fullmatch(text.strip())
+    text = _typed(text if fenced is None else fenced[1])
     marked = stated(text)
     return _bare(text if marked is None else marked)
 
@@ -65,7 +66,7 @@ def option_letter(text: str) -> str | None:
     ``D`` on a line of its own before an explanation."""
     text = _typed(text)
     for part in (stated(text), text):
-        match = _OPTION.match(_unwrapped(part.strip())) if part is not None else None
+        match = _OPTION.match(part.replace("**", "").strip()) if part is not None else None
         if match is not None:
             return match["letter"]
     return None
@@ -83,9 +84,6 @@ def _typed(text: str) -> str:
 
 def _bare(text: str) -> str:
     text = text.strip()
-    fenced = _FENCE.fullmatch(text)
-    if fenced is not None:
-        text = fenced[1].strip()
     before = None
     while before != text:
         before = text

@@ -24,7 +24,7 @@ from downroute.answers.number_text import numbers_in, typed
 from downroute.answers.stated import stated, unescaped_latex
 from downroute.records import Answer, Json
 
-MAX_CHARS = 20_000
+MAX_CHARS = 5_000
 """Only this much of a text's end is searched for a number."""
 
 

@@ -148,7 +148,7 @@ def _logprobs(block: Json) -> tuple[TokenLogprob, ...] | None:
     content = block.get("content") if isinstance(block, Mapping) else None
     if not isinstance(content, list):
         return None
-    return tuple(_token(t) for t in content if isinstance(t, Mapping) and "logprob" in t)
+    return tuple(_token(t) for t in content if _is_token(t))
 
 
 def _token(entry: Mapping[str, Json]) -> TokenLogprob:
@@ -159,9 +159,14 @@ def _token(entry: Mapping[str, Json]) -> TokenLogprob:
         top=tuple(
             (str(t.get("token", "")), float(t["logprob"]))
             for t in (top if isinstance(top, list) else ())
-            if isinstance(t, Mapping) and "logprob" in t
+            if _is_token(t)
         ),
     )
+
+
+def _is_token(entry: Json) -> bool:
+    logprob = entry.get("logprob") if isinstance(entry, Mapping) else None
+    return isinstance(logprob, (int, float)) and not isinstance(logprob, bool)
 
 
 def _detail(block: Json, key: str) -> int | None:

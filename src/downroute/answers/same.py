@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from downroute.answers.final_value import final_value
-from downroute.answers.json_value import find_json
+from downroute.answers.final_value import final_value, is_number
+from downroute.answers.json_value import FoundJson, find_json
 from downroute.answers.label import plain, same_text
 from downroute.answers.number import final_number
 from downroute.answers.shape import Shape
@@ -30,7 +30,13 @@ def same_json(first: Answer, second: Answer) -> bool:
     one, other = find_json(first.text), find_json(second.text)
     if one is None or other is None:
         return one is other and _stripped(first) == _stripped(second)
-    return canonical_json(one.value) == canonical_json(other.value)
+    return same_delivery(one, other) and canonical_json(one.value) == canonical_json(other.value)
+
+
+def same_delivery(one: FoundJson, other: FoundJson) -> bool:
+    """Whether a program that can read the one can read the other: both bare or fenced or inside
+    prose, both in need of repair or not."""
+    return (one.alone, one.fenced, one.repaired) == (other.alone, other.fenced, other.repaired)
 
 
 def same_number(first: Answer, second: Answer, field: str | None = None) -> bool:
@@ -45,9 +51,12 @@ def same_final_text(
     first: Answer, second: Answer, field: str | None = None, *, case: bool = False
 ) -> bool:
     """Equal final values as short texts; where neither has one, equal text."""
-    one, other = final_value(first, field).text, final_value(second, field).text
+    finals = final_value(first, field), final_value(second, field)
+    one, other = (final.text for final in finals)
     if one is None or other is None:
         return one is other and _stripped(first) == _stripped(second)
+    if is_number(finals[0].value) != is_number(finals[1].value):
+        return False
     return plain(one) == plain(other) if case else same_text(one, other)
 
 

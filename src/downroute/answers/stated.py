@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+MAX_BOXED = 1000
+"""The longest contents of a box that are read, in characters."""
+
 # Most texts bear no mark at all; these words show it at a fraction of the cost of the patterns.
 _MARKS = (
     "box", "####", "answer", "choice", "option", "label", "category", "result", "output",
@@ -24,19 +27,19 @@ _PHRASE = re.compile(
           | (?:^|[\n.!?*_]\s*)(?:[*_`\#>\s]*)
             (?:antwort|réponse|respuesta|risposta|resposta|antwoord|ответ|答案|答え|回答)
             \s*[*_`]*\s*[:：]
-        )[*_`\s]*(?P<rest>[^\n]*)""",
+        )\s*(?P<rest>[^\n]*)""",
     re.VERBOSE | re.IGNORECASE,
 )
 
 
 def boxed(text: str) -> str | None:
     r"""The contents of the last ``\boxed{…}``, braces balanced; ``None`` where there is none."""
-    for match in reversed(list(_BOXED.finditer(text))):
+    for match in reversed(list(_BOXED.finditer(text))[-3:]):
         if match["open"] is None:
-            word = text[match.end() :].split(maxsplit=1)
+            word = text[match.end() : match.end() + MAX_BOXED].split(maxsplit=1)
             return word[0] if word else None
         depth = 1
-        for at in range(match.end(), len(text)):
+        for at in range(match.end(), min(len(text), match.end() + MAX_BOXED)):
             depth += {"{": 1, "}": -1}.get(text[at], 0)
             if depth == 0:
                 return text[match.end() : at]
@@ -52,11 +55,19 @@ def stated(text: str) -> str | None:
     if inside is not None:
         return inside
     for mark in (_HASHES, _PHRASE):
-        matches = [m["rest"].strip() for m in mark.finditer(text)]
+        matches = [_closed(m["rest"]) for m in mark.finditer(text)]
         told = [rest for rest in matches if rest]
         if told:
             return told[-1]
     return None
+
+
+def _closed(rest: str) -> str:
+    """``rest`` without the Markdown marks that began or end outside it (``**Answer:** B``)."""
+    for mark in ("**", "__", "`"):
+        if rest.count(mark) % 2:
+            rest = rest.replace(mark, "", 1)
+    return rest.strip()
 
 
 def unescaped_latex(text: str) -> str:

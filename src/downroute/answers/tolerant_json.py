@@ -61,7 +61,8 @@ _HEX4 = re.compile(r"[0-9a-fA-F]{4}")
 # A quotation mark ends a string only where the text goes on as JSON would: with a bracket, with
 # the next member, or not at all.
 _ENDS_MEMBER = re.compile(
-    r"""\s*(?: $ | [}\]] | ,\s*(?: $ | [}\]] | "[^"\n]{0,200}"\s*: | '[^'\n]{0,200}'\s*: | \w+\s*: )
+    r"""\s*(?: $ | [}\]] | ,\s*(?: $ | [}\]] | "[^"\n]{0,200}(?: $ | "\s*(?: : | $ ) )
+                                | '[^'\n]{0,200}'\s*: | \w+\s*: )
              | (?<=\s)["'][^"'\n]{0,200}["']\s*: )""",
     re.VERBOSE,
 )

@@ -20,7 +20,7 @@ import typer
 from downroute.cli.demo_page import serve_page
 from downroute.cli.demo_processes import HOST, Stage, free_port, termination_interrupts
 from downroute.cli.demo_traffic import Reply, pick, send, traffic_summary, traffic_table
-from downroute.cli.demo_verdicts import Comparison, compare, moral, verdict_table
+from downroute.cli.demo_verdicts import RULE_EXAMPLES, Comparison, compare, lessons, verdict_table
 from downroute.cli.demo_workload import (
     DEFAULT_SEED,
     LARGE,
@@ -41,6 +41,8 @@ LIVE_CALLS = 300
 MARGIN = 0.05
 VERDICT_CODES = (0, 100, 101)
 """Exit codes of a study that ended with verdicts."""
+INTERRUPTED = 130
+MORAL = "An estimate says how much; only a bound says how sure."
 
 
 def demo(
@@ -57,11 +59,16 @@ def demo(
 
     Example: downroute demo --keep
     """
-    with (
-        termination_interrupts(),
-        tempfile.TemporaryDirectory(prefix="downroute-demo-") as folder,
-    ):
-        sys.exit(tell(Stage(Path(folder), console()), seed, keep=keep))
+    try:
+        with (
+            termination_interrupts(),
+            tempfile.TemporaryDirectory(prefix="downroute-demo-") as folder,
+        ):
+            code = tell(Stage(Path(folder), console(markup=True)), seed, keep=keep)
+    except KeyboardInterrupt:
+        typer.echo("the demo is stopped; nothing of it is left behind", err=True)
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def tell(stage: Stage, seed: int, *, keep: bool) -> int:
@@ -70,7 +77,7 @@ def tell(stage: Stage, seed: int, *, keep: bool) -> int:
     rows = recording_rows(seed)
     write_recording(stage.folder / RECORDING, rows)
     stage.console.print(
-        f"[bold]{len(rows):,} calls over {len(WORKLOAD)} tasks, two simulated models.[/] Answers "
+        f"{len(rows):,} calls over {len(WORKLOAD)} tasks, two simulated models. Answers "
         "and prices are made up, and so the true gaps are known exactly."
     )
     with ExitStack() as servers:
@@ -78,7 +85,7 @@ def tell(stage: Stage, seed: int, *, keep: bool) -> int:
         gateway, replies = serve(stage, servers, rows, seed)
         conclude(stage, comparisons)
         if keep:
-            stage.console.print(f"\nGateway: [bold]{gateway}[/] (model {LARGE}, no key needed)")
+            stage.console.print(f"\nGateway: {gateway} (model {LARGE}, no key needed)")
             serve_page(stage)
     right = all(c.holds for c in comparisons) and all(r.faithful for r in replies)
     return 0 if right else 1
@@ -87,7 +94,7 @@ def tell(stage: Stage, seed: int, *, keep: bool) -> int:
 def prove(stage: Stage, servers: ExitStack, seed: int) -> Mapping[str, Json]:
     """Log → tasks → verdicts → policy; the study's report as the store's ledger keeps it."""
     port = free_port()
-    (stage.folder / "downroute.yaml").write_text(_configuration(port), encoding="utf-8")
+    (stage.folder / "downroute.yaml").write_text(configuration(port), encoding="utf-8")
     stage.chapter("Recorded answers stand in for the provider.")
     servers.enter_context(
         stage.serving("replay", RECORDING, "--port", str(port), port=port, ready="/v1/models")
@@ -127,12 +134,16 @@ def serve(
 
 def conclude(stage: Stage, comparisons: Sequence[Comparison]) -> None:
     """The verdicts beside the truth, and what is to be learned from it."""
-    stage.chapter(f"The verdicts beside the truth (margin {MARGIN * 100:g} points).")
+    rule = f'"within {MARGIN * 100:g} points on {RULE_EXAMPLES} examples"'
+    stage.chapter(f"The verdicts beside the truth, and beside the rule {rule}.")
     stage.console.print(verdict_table(comparisons))
-    stage.console.print(moral(comparisons))
+    for line in lessons(comparisons):
+        stage.console.print(line, soft_wrap=True)
+    stage.console.print(MORAL, style="bold")
 
 
-def _configuration(port: int) -> str:
+def configuration(port: int) -> str:
+    """The demo's ``downroute.yaml``: one upstream on ``port``, the simulated models' prices."""
     prices = "\n".join(
         f'  {model}: {{input: {paid_in}, output: {paid_out}, source: "simulated, for this demo"}}'
         for model, (paid_in, paid_out) in USD_PER_MILLION.items()

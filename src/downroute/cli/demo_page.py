@@ -27,7 +27,7 @@ def serve_page(stage: Stage) -> None:
 
     with ThreadingHTTPServer((HOST, 0), Report) as server:
         stage.console.print(
-            f"Report:  [bold]http://{HOST}:{server.server_port}/[/] (reload it after more calls)\n"
+            f"Report:  http://{HOST}:{server.server_port}/ (reload it after more calls)\n"
             "Ctrl-C ends both."
         )
         try:

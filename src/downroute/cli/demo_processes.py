@@ -66,7 +66,7 @@ class Stage:
 
     def chapter(self, text: str) -> None:
         """Say in one line what comes next and why."""
-        self.console.print(f"\n[bold]▌ {text}[/]", highlight=False)
+        self.console.print(f"\n▌ {text}", style="bold")
 
     @contextmanager
     def serving(self, *arguments: str, port: int, ready: str) -> Iterator[None]:

@@ -149,7 +149,7 @@ def address_format(rng: Random) -> Case:
     asked = slots.fill(rng.choice(forms["as_typed"]))
 
     def line(street: str = full, place: str = f"{postcode} {city}", code: str = code) -> str:
-        return f"{slots['name']} | {street} | {place} | {code}"
+        return f"{slots['name']}; {street}; {place}; {code}"
 
     wrong = [line(code=country["mistaken"]), line(place=f"{city} {postcode}")]
     wrong.append(line(street=usual) if unit else line(street=other))

@@ -12,11 +12,11 @@ from random import Random
 from typing import Any
 
 import aiohttp
-from rich import box
 from rich.table import Table
 
 from downroute.answers.openai_chat import answer_from_completion, completion_from_chunks
 from downroute.cli.demo_workload import LARGE, SMALL
+from downroute.cli.tables import make_table
 from downroute.errors import UpstreamError
 from downroute.records import Json
 
@@ -91,23 +91,12 @@ async def send(base_url: str, requests: Sequence[Request]) -> list[Reply]:
 
 def traffic_table(replies: Sequence[Reply]) -> Table:
     """One row a task: which calls the small model answered, and how often they came out right."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    table.add_column("task", no_wrap=True)
-    for column in ("calls", "declared → small", "undeclared → small", "right", "right on large"):
-        table.add_column(column, justify="right")
-    for task in sorted({r.task for r in replies}):
-        own = [r for r in replies if r.task == task]
-        declared = [r for r in own if r.request.declared]
-        undeclared = [r for r in own if not r.request.declared]
-        table.add_row(
-            task,
-            str(len(own)),
-            _to_small(declared),
-            _to_small(undeclared),
-            f"{_mean([r.score for r in own]):.1%}",
-            f"{_mean([r.large_score for r in own]):.1%}",
-        )
-    return table
+    numbers = ["calls", "declared → small", "undeclared → small", "right", "right on large"]
+    rows = [
+        _row(task, [r for r in replies if r.task == task])
+        for task in sorted({r.task for r in replies})
+    ]
+    return make_table("Live calls by task", ["task", *numbers], rows, numbers=numbers)
 
 
 def traffic_summary(replies: Sequence[Reply]) -> str:
@@ -120,6 +109,17 @@ def traffic_summary(replies: Sequence[Reply]) -> str:
         f"with all on {LARGE} it would be {_mean([r.large_score for r in replies]):.1%}.\n"
         "A call without x-downroute-task moves only where its fingerprint belongs to one task."
     )
+
+
+def _row(task: str, replies: Sequence[Reply]) -> list[str]:
+    return [
+        task,
+        str(len(replies)),
+        _to_small([r for r in replies if r.request.declared]),
+        _to_small([r for r in replies if not r.request.declared]),
+        f"{_mean([r.score for r in replies]):.1%}",
+        f"{_mean([r.large_score for r in replies]):.1%}",
+    ]
 
 
 def _to_small(replies: Sequence[Reply]) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from downroute.cli.demo_workload import Truth
+from downroute.cli.tables import make_table
 from downroute.errors import DownrouteError
 from downroute.records import Json
 
@@ -77,38 +77,23 @@ def compare(report: Mapping[str, Json], truths: Sequence[Truth], margin: float) 
 def verdict_table(comparisons: Sequence[Comparison]) -> Table:
     """One row a task: the truth, the estimate on the rule's examples and what the rule makes of
     it, then the study's interval and verdict, and whether that is right."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    table.add_column("task", no_wrap=True)
-    for column in ("true gap", f"on {RULE_EXAMPLES}", "rule", "pairs", "interval"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("right?", no_wrap=True)
-    for row in comparisons:
-        table.add_row(
-            row.truth.task,
-            f"{row.truth.gap * 100:g}",
-            _points(row.early_gap),
-            _rule(row),
-            str(row.result["examples"]),
-            f"[{_points(row.result['gap_low'])}, {_points(row.result['gap_high'])}]",
-            Text(row.verdict, style=STYLE.get(row.verdict, "")),
-            _right(row),
-        )
-    return table
-
-
-def moral(comparisons: Sequence[Comparison]) -> str:
-    """What is to be learned from it, in a few lines."""
-    lines = [line for row in comparisons for line in _lessons(row)]
-    held = sum(c.holds for c in comparisons)
-    lines.append(
-        f"{held} of {len(comparisons)} verdicts agree with the truth. "
-        "[bold]An estimate says how much; only a bound says how sure.[/]"
+    numbers = ["true gap", f"on {RULE_EXAMPLES}", "rule", "pairs", "interval"]
+    rows = [_row(comparison) for comparison in comparisons]
+    return make_table(
+        "Gaps in points", ["task", *numbers, "verdict", "right?"], rows, numbers=numbers
     )
-    return "\n".join(lines)
 
 
-def _lessons(row: Comparison) -> list[str]:
+def lessons(comparisons: Sequence[Comparison]) -> list[str]:
+    """What the table shows, in a few lines."""
+    held = sum(c.holds for c in comparisons)
+    return [
+        *(line for row in comparisons for line in _lesson(row)),
+        f"{held} of {len(comparisons)} verdicts hold against the truth.",
+    ]
+
+
+def _lesson(row: Comparison) -> list[str]:
     task, gap = row.truth.task, f"{row.truth.gap * 100:g}"
     chance = row.truth.chance_of_looking_fine(RULE_EXAMPLES, row.margin)
     if row.worse and (row.rule_ships or chance >= RARELY):
@@ -126,6 +111,19 @@ def _lessons(row: Comparison) -> list[str]:
     return []
 
 
+def _row(row: Comparison) -> list[str | Text]:
+    return [
+        row.truth.task,
+        f"{row.truth.gap * 100:g}",
+        _points(row.early_gap),
+        _rule(row),
+        str(row.result["examples"]),
+        f"[{_points(row.result['gap_low'])}, {_points(row.result['gap_high'])}]",
+        Text(row.verdict, style=STYLE.get(row.verdict, "")),
+        _right(row),
+    ]
+
+
 def _points(gap: float | None) -> str:
     """An estimated gap in percentage points."""
     return "—" if gap is None else f"{gap * 100:.1f}"
@@ -134,9 +132,8 @@ def _points(gap: float | None) -> str:
 def _rule(row: Comparison) -> Text:
     if row.rule_ships is None:
         return Text("—")
-    if row.rule_ships and row.worse:
-        return Text("ships ✗", style="bold red")
-    return Text("ships" if row.rule_ships else "keeps")
+    says = "ships" if row.rule_ships else "keeps"
+    return Text(f"{says} ✗", style="bold red") if row.rule_ships == row.worse else Text(says)
 
 
 def _right(row: Comparison) -> Text:

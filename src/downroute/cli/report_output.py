@@ -12,6 +12,9 @@ from downroute.reports.display import MISSING, count, day, share, span, usd
 from downroute.reports.lines import Line, SpendReport
 
 
+TASKS_SHOWN = 40
+
+
 def print_report(report: SpendReport, folder: Path) -> None:
     """The sums by task and by model, then the saving and what it leaves out."""
     if report.total.calls == 0:
@@ -25,8 +28,8 @@ def print_report(report: SpendReport, folder: Path) -> None:
 
 
 def _print_tasks(report: SpendReport) -> None:
-    lines = list(report.tasks.items())
-    if len(lines) > 1:
+    lines = list(report.tasks.items())[:TASKS_SHOWN]
+    if len(report.tasks) > 1:
         lines.append(("all", report.total))
     print_table(
         f"{report.total.calls:,} calls, {day(report.first)} to {day(report.last)} (UTC)",
@@ -36,6 +39,9 @@ def _print_tasks(report: SpendReport) -> None:
         numbers=["calls", "escalated", "spent", "compared", "as served", "all baseline",
                  "all candidate", "saving", "share"],
     )  # fmt: skip
+    hidden = len(report.tasks) - TASKS_SHOWN
+    if hidden > 0:
+        typer.echo(f"… and {hidden:,} more tasks, which are in the sum (all: --json)")
 
 
 def _task_row(name: str, line: Line) -> list[str]:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
+from downroute.cli.tables import make_table
 from downroute.records import Json
+from downroute.reports.display import usd
 from downroute.study.result import TaskResult
 from downroute.study.settings import StudySettings
 from downroute.study.study import PreparedTask
@@ -32,43 +33,39 @@ def print_left_out(
     reasons: Counter[str] = sum((t.left_out for t in worth), Counter())
     if reasons:
         listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
-        console.print(f"Left out of the sample: {listed}.", style="dim", highlight=False)
+        console.print(f"Left out of the sample: {listed}.", style="dim")
     small = [t for t in prepared if t not in worth]
     if small:
         console.print(
             f"{len(small)} tasks have too few distinct requests answered by {question.baseline} "
             "to show anything; name one with --task to measure it all the same.",
             style="dim",
-            highlight=False,
         )
 
 
 def print_plan(console: Console, worth: Sequence[PreparedTask], question: StudySettings) -> None:
     """What will be asked, what it can show, and what it costs at most."""
-    table = Table(title="Plan", title_justify="left", header_style="bold")
-    for column in ("task", "shape", "scored by"):
-        table.add_column(column, overflow="fold")
-    for column in ("pairs ≤", "provable if ≤ differ", "cost ≤ USD"):
-        table.add_column(column, justify="right")
-    for task in worth:
-        plan = task.plan
-        table.add_row(
-            plan.task,
-            plan.shape,
-            f"{plan.scorer} ({plan.scorer_reason})",
-            str(plan.pairs),
-            f"{plan.provable:.0%}",
-            money(plan.cost_usd),
-        )
-    console.print(table)
+    rows = [
+        [
+            task.plan.task,
+            task.plan.shape,
+            task.plan.scorer,
+            task.plan.scorer_reason,
+            str(task.plan.pairs),
+            f"{task.plan.provable:.0%}",
+            usd(task.plan.cost_usd),
+        ]
+        for task in worth
+    ]
+    columns = ["task", "shape", "scored by", "because", "pairs ≤", "provable", "cost ≤"]
+    console.print(make_table("Plan", columns, rows, numbers=columns[4:]))
     costs = [t.plan.cost_usd for t in worth]
     total = None if any(c is None for c in costs) else sum(c or 0.0 for c in costs)
     calls = sum(t.plan.pairs for t in worth) * len(question.candidates)
     console.print(
-        f"At most {calls:,} calls to {', '.join(question.candidates)}, about {money(total)} USD; "
-        "the test stops earlier where it can. 'Provable' = the share of pairs whose scores may "
-        "differ and still let an equal candidate be shown with 80 % power.",
-        highlight=False,
+        f"At most {calls:,} calls to {', '.join(question.candidates)}, about {usd(total)}; "
+        "the test stops earlier where it can. Provable: the share of pairs whose scores may "
+        "differ and an equal candidate still be shown with 80 % power."
     )
 
 
@@ -95,7 +92,7 @@ def progress_bars(
 def print_diff(console: Console, path: Path, before: str, after: str) -> None:
     """What changed in the policy."""
     if before == after:
-        console.print(f"{path}: no change", style="dim", highlight=False)
+        console.print(f"{path}: no change", style="dim")
         return
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), str(path), str(path), lineterm="", n=2
@@ -116,25 +113,19 @@ def print_results(
     kind = "of the baseline's score" if question.relative else "points"
     margin = f"{question.margin * 100:g} {'% ' if question.relative else ''}{kind}"
     title = f"{question.baseline} → {', '.join(question.candidates)}, margin {margin}"
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for column in ("task", "shape"):
-        table.add_column(column, overflow="fold")
-    for column in ("pairs", "graded", "baseline", "candidate", "gap (points)", "verdict", "saving"):
-        table.add_column(column, justify="right")
-    for result in results:
-        table.add_row(*_row(result))
-    console.print(table)
+    columns = ["task", "shape", "pairs", "graded", "scores", "gap in points", "verdict", "saving"]
+    rows = [_row(result) for result in results]
+    console.print(make_table(title, columns, rows, numbers=columns[2:6]))
     marks = {t.name: t.fingerprints for t in worth}
     for result in results:
         for line in remarks(result, marks.get(result.task, ())):
-            console.print(f"  {result.task}: {line}", highlight=False, soft_wrap=True)
+            console.print(f"  {result.task}: {line}", soft_wrap=True)
     spent = report["spent_usd"]
-    console.print(f"Spent {money(spent)} USD (study {report['study']}).", highlight=False)
+    console.print(f"Spent {usd(spent)} (study {report['study']}).")
     if report["possibly_paid_calls"]:
         console.print(
             f"{report['possibly_paid_calls']} calls of an interrupted run were in flight and were "
-            f"asked again: possibly paid twice, about {money(report['possibly_paid_usd'])} USD.",
-            highlight=False,
+            f"asked again: possibly paid twice, about {usd(report['possibly_paid_usd'])}."
         )
 
 
@@ -147,7 +138,7 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
     if need is not None and need.grades:
         lines.append(f"inconclusive: grade these {need.grades} of {need.of} (--export-grades FILE)")
     elif need is not None:
-        cost = "" if need.cost_usd is None else f", about {money(need.cost_usd)} USD"
+        cost = "" if need.cost_usd is None else f", about {usd(need.cost_usd)}"
         lines.append(f"about {need.pairs:,} more pairs would settle it (80 % power){cost}")
     elif result.outcome is Outcome.INCONCLUSIVE and result.interval and not result.message:
         lines.append("the estimated gap is not below the margin; more pairs would not help")
@@ -172,13 +163,6 @@ def gap(result: TaskResult) -> str:
     return f"{i.estimate * 100:+.1f} [{i.low * 100:+.1f}, {i.high * 100:+.1f}]"
 
 
-def money(usd: float | None) -> str:
-    """USD for reading: four digits that count below a dollar, cents above."""
-    if usd is None:
-        return "—"
-    return f"{usd:,.2f}" if abs(usd) >= 1 else f"{usd:.4f}"
-
-
 def _row(result: TaskResult) -> list[str | Text]:
     scores = [result.scores.get(m) for m in (result.baseline, result.candidate)]
     saving = "—"
@@ -186,13 +170,13 @@ def _row(result: TaskResult) -> list[str | Text]:
         saving = f"{result.saving.share:.0%}"
         if result.saving.month_usd is not None:
             low, high = result.saving.month_usd
-            saving += f" (${low:,.0f}–{high:,.0f}/month)"
+            saving += f", {usd(low)} to {usd(high)} a month"
     return [
         result.task,
         result.shape,
         str(result.examples),
         str(result.graded),
-        *("—" if s is None else f"{s:.3f}" for s in scores),
+        " → ".join("—" if s is None else f"{s:.3f}" for s in scores),
         gap(result),
         Text(result.verdict, style=STYLE[result.outcome]),
         saving,

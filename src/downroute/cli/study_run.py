@@ -21,6 +21,7 @@ from downroute.cli.study_output import (
     print_results,
     progress_bars,
 )
+from downroute.cli.tables import console
 from downroute.config import Settings, read_secret
 from downroute.errors import BudgetError, ConfigError, UsageError
 from downroute.money.rates import Rates
@@ -74,7 +75,7 @@ class Wishes:
 
 def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> int:
     """Run the study and return the exit code."""
-    console = Console(stderr=wishes.as_json)
+    output = console(stderr=wishes.as_json)
     prices = price_table(settings)
     unpriced = [c for c in question.candidates if prices.rates(c) is None]
     if question.budget_usd is not None and unpriced:
@@ -90,14 +91,14 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
             for t in prepared
             if t.worth_measuring(question, margin_of(t.name, question, settings))
         ]
-        print_left_out(console, prepared, worth, question)
+        print_left_out(output, prepared, worth, question)
         if not worth:
             raise UsageError(
                 "no task has enough requests with content to measure; import more calls, or set "
                 "`store: {bodies: full}` in downroute.yaml so that the gateway keeps content"
             )
-        print_plan(console, worth, question)
-        _confirm(wishes, console)
+        print_plan(output, worth, question)
+        _confirm(wishes, output)
         grades = _grades(store, wishes)
         started_at = time.time()
         study_id = begin_or_resume(store, question, started_at)
@@ -107,7 +108,7 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
             findings = asyncio.run(
                 _measure(
                     worth, question, settings, wishes, grades, store, budget, study_id,
-                    console, prices.rates,
+                    output, prices.rates,
                 )
             )  # fmt: skip
         except BaseException:
@@ -119,20 +120,20 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         report = report_json(question, results, study_id, store)
         short = any(r.stopped is Stopped.BUDGET for r in results)
         finish(store, study_id, OUT_OF_BUDGET if short else FINISHED, report, results)
-        _write_grades(wishes, findings, worth, console)
+        _write_grades(wishes, findings, worth, output)
         merged = new_policy(policy_text, str(wishes.policy), results, worth)
         if merged != policy_text:
             wishes.policy.write_text(merged, encoding="utf-8")
         if wishes.as_json:
             print(json.dumps(report, ensure_ascii=False, indent=2))
         else:
-            print_diff(console, wishes.policy, policy_text, merged)
-            print_results(console, results, worth, question, report)
+            print_diff(output, wishes.policy, policy_text, merged)
+            print_results(output, results, worth, question, report)
         if wishes.html is not None:
             from downroute.reports.verdicts import write_verdicts_page
 
             write_verdicts_page(wishes.html, report, str(wishes.policy))
-            console.print(f"page: {wishes.html}")
+            output.print(f"page: {wishes.html}")
         return exit_code(results)
 
 

@@ -14,17 +14,24 @@ WIDE = 200
 """Columns where nobody is looking: a pipe wraps nothing, so that its lines can be searched."""
 
 
-def console() -> Console:
-    """Standard output as wide as the terminal is."""
-    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+def console(*, stderr: bool = False, markup: bool = False) -> Console:
+    """Standard output, or error, as wide as the terminal is. Text is read as markup only where
+    it is all our own: names come from logs."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDE
+    return Console(width=width, highlight=False, markup=markup, emoji=False, stderr=stderr)
 
 
-def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str]
-) -> None:
-    """A table on standard output; the columns in ``numbers`` stand right-aligned."""
+def make_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    numbers: Sequence[str],
+) -> Table:
+    """A table; the columns in ``numbers`` stand right-aligned."""
     table = Table(
-        title=title,
+        title=Text(title),
         title_justify="left",
         title_style="bold",
         header_style="bold",
@@ -37,6 +44,12 @@ def print_table(
             column, justify="right" if right else "left", overflow="fold", no_wrap=right
         )
     for row in rows:
-        # Names come from logs: as Text they are shown as they are, never read as markup.
-        table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return table
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str]
+) -> None:
+    """A table on standard output; the columns in ``numbers`` stand right-aligned."""
+    console().print(make_table(title, columns, rows, numbers=numbers))

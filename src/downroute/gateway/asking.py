@@ -111,7 +111,7 @@ class Asking:
         body = await reply.read()
         if not good:
             code = error_code(body)
-            error = f"HTTP {reply.status}: {code}" if code else f"HTTP {reply.status}"
+            error = f"HTTP {reply.status} ({code})" if code else f"HTTP {reply.status}"
             # An answer that is refused is not billed.
             return Exchange(
                 _failed(ask, reply.status, error, 0.0), reply.status, reply.headers, body

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from downroute.errors import StoreError
+from downroute.errors import StoreBusyError, StoreError
 from downroute.gateway.call_row import CallRow, finished_call
 from downroute.gateway.log_lines import say
 from downroute.gateway.policy_file import ServedText
@@ -25,6 +25,8 @@ _COLLECT_S = 0.03
 """How long rows gather before they are committed together."""
 _LARGEST_BATCH = 1000
 _RETRY_S = 1.0
+_FAILURES_IN_A_ROW = 3
+"""So many calls failing one after the other are the store's fault, not theirs."""
 _REPEAT_S = 60.0
 """How often a trouble that lasts is said again."""
 
@@ -38,16 +40,13 @@ class Bound:
 
 
 class CallLog:
-    """``open_store`` is called until it succeeds. ``keep`` says what of a call's words is kept,
-    ``models`` are those whose prices are looked up at once."""
+    """``open_store`` is called until it succeeds. ``keep`` says what of a call's words is kept."""
 
     def __init__(
         self,
         open_store: Callable[[], Store],
         prices: Prices,
         keep: Bodies,
-        *,
-        models: Iterable[str] = (),
         bound: Bound | None = None,
     ) -> None:
         self.lost = 0
@@ -59,7 +58,6 @@ class CallLog:
         self._open_store = open_store
         self._store: Store | None = None
         self._prices = prices
-        self._models = tuple(models)
         self._bound = bound or Bound()
         self._incoming: queue.SimpleQueue[CallRow | ServedText | None] = queue.SimpleQueue()
         self._waiting_rows = 0
@@ -71,9 +69,10 @@ class CallLog:
         self._policies: list[ServedText] = []
         self._thread = threading.Thread(target=self._run, name="downroute-call-log", daemon=True)
 
-    def start(self) -> None:
-        """Open the store, if that works, and begin to write."""
+    def start(self, models: Iterable[str] = ()) -> None:
+        """Open the store, if that works, look up what ``models`` cost, and begin to write."""
         self._ready_store()
+        self._look_up(models)
         self._thread.start()
 
     def add(self, row: CallRow) -> None:
@@ -108,7 +107,6 @@ class CallLog:
             self._store.close()
 
     def _run(self) -> None:
-        self._look_up(self._models)
         retry_at = 0.0
         last = False
         while not last:
@@ -170,22 +168,33 @@ class CallLog:
     def _add_calls(self, store: Store) -> None:
         try:
             store.calls.add((call for call, _ in self._calls), self._keep)
-        except StoreError:
+        except StoreBusyError:
             raise
         except Exception:
-            # One of them is what no store takes; the others shall not be lost with it.
+            # Perhaps one of them is what no store takes; others shall not be lost with it.
             self._add_one_by_one(store)
+            return
         self._done(len(self._calls), sum(size for _, size in self._calls))
         self._calls.clear()
 
     def _add_one_by_one(self, store: Store) -> None:
-        for call, _ in self._calls:
+        """A call that fails where a later one succeeds is lost; where none does, it is the store
+        that fails."""
+        failed: list[tuple[Call, int]] = []
+        while self._calls:
+            call, size = self._calls.pop(0)
             try:
                 store.calls.add([call], self._keep)
-            except StoreError:
-                raise
             except Exception as fault:
-                self._lose(1, f"a call that no store takes ({type(fault).__name__})")
+                failed.append((call, size))
+                if len(failed) < _FAILURES_IN_A_ROW and self._calls:
+                    continue
+                self._calls[:0] = failed
+                raise StoreError(str(fault)) from fault
+            self._done(1 + len(failed), size + sum(size for _, size in failed))
+            if failed:
+                self._lose(len(failed), "a call that no store takes")
+                failed.clear()
 
     def _done(self, rows: int, size: int) -> None:
         with self._counting:

@@ -23,6 +23,12 @@ class Serving:
     fault: str | None = None
 
     @property
+    def models(self) -> list[str]:
+        """Every model the policy names."""
+        routes = () if self.table is None else self.table.policy.routes
+        return list(dict.fromkeys(m for r in routes for m in (*r.models, r.baseline)))
+
+    @property
     def digest(self) -> str | None:
         return None if self.table is None else self.table.policy.digest
 

@@ -96,9 +96,10 @@ class PolicyFile:
             return
         first = self.serving.table is None
         self.serving = Serving(RouteTable(policy), self.serving.off)
-        models = {m: None for r in policy.routes for m in (*r.models, r.baseline)}
         path = os.fspath(self.path)
-        self._on_served(ServedText(policy.digest, text, path, time.time(), tuple(models)))
+        self._on_served(
+            ServedText(policy.digest, text, path, time.time(), tuple(self.serving.models))
+        )
         event = "policy served" if first else "policy replaced"
         say(logging.INFO, event, digest=policy.digest, routes=len(policy.routes))
 

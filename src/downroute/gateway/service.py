@@ -66,9 +66,7 @@ async def gateway(
     """
     destinations = Destinations(settings, environment)
     known = Prices(prices)
-    log = CallLog(
-        _store_opener(settings), known, Bodies(settings.store.bodies), models=settings.models
-    )
+    log = CallLog(_store_opener(settings), known, Bodies(settings.store.bodies))
     file = PolicyFile(policy, log.serve_policy)
     file.load()
     client = HttpClient()
@@ -84,7 +82,7 @@ async def gateway(
     server = HttpServer(handler.handle)
     try:
         port = await server.start(host, port)
-        await asyncio.to_thread(log.start)
+        await asyncio.to_thread(log.start, [*settings.models, *file.serving.models])
         watching = asyncio.create_task(file.watch())
         try:
             yield Started(_url(host, port), file.serving, settings.store.path, log.fault)

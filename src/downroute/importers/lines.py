@@ -13,9 +13,9 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple
 
 import msgspec
 
@@ -44,7 +44,7 @@ def read_rows(path: Path) -> Iterator[Row | BadRow]:
     Raises:
         InputError: the file cannot be opened, or is not text downroute can read.
     """
-    with closing(_open(path)) as stream:
+    with _opened(path) as stream:
         if path.name.removesuffix(".gz").endswith(".json"):
             yield from _json_file(path, stream)
         else:
@@ -57,20 +57,20 @@ def bad(row: Row, reason: str) -> BadRow:
     return BadRow(row.source, row.line, reason, _kept(text))
 
 
-def _open(path: Path) -> IO[bytes]:
-    try:
-        stream: Any = path.open("rb")
-        if stream.peek(2)[:2] == _GZIP_MAGIC:
-            stream.close()
-            stream = gzip.GzipFile(path, "rb")
-        head = stream.peek(2)[:2]
-    except (OSError, EOFError, zlib.error) as fault:
-        reason = getattr(fault, "strerror", None) or fault
-        raise InputError(f"{path}: cannot be read ({reason})") from None
-    if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        stream.close()
-        raise InputError(f"{path}: this is UTF-16 text; save it as UTF-8")
-    return cast("IO[bytes]", stream)
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with ExitStack() as stack:
+        try:
+            stream: Any = stack.enter_context(path.open("rb"))
+            if stream.peek(2)[:2] == _GZIP_MAGIC:
+                stream = stack.enter_context(gzip.GzipFile(fileobj=stream, mode="rb"))
+            head = stream.peek(2)[:2]
+        except (OSError, EOFError, zlib.error) as fault:
+            reason = getattr(fault, "strerror", None) or fault
+            raise InputError(f"{path}: cannot be read ({reason})") from None
+        if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise InputError(f"{path}: this is UTF-16 text; save it as UTF-8")
+        yield stream
 
 
 def _lines(source: str, stream: IO[bytes]) -> Iterator[Row | BadRow]:

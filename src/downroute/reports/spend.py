@@ -88,8 +88,8 @@ def measuring(store: Store, since: float | None = None) -> Measuring:
     spent = [store.journal.spent(study.id) for study in begun]
     return Measuring(
         studies=len(begun),
-        paid_usd=sum(s.paid_usd for s in spent),
-        possibly_paid_usd=sum(s.possibly_paid_usd for s in spent),
+        paid_usd=sum((s.paid_usd for s in spent), 0.0),
+        possibly_paid_usd=sum((s.possibly_paid_usd for s in spent), 0.0),
         unpriced_calls=sum(s.unpriced for s in spent),
     )
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from downroute.answers.json_value import find_json
 from downroute.answers.label import label
+from downroute.answers.same import same_delivery
 from downroute.errors import UsageError
 from downroute.records import Answer, Json, Score
 from downroute.scoring.scorer import PASS, fail
@@ -30,6 +31,9 @@ class JsonFields:
     ``pass_at`` makes it binary: 1 where F1 reaches it. The default, 1.0, wants every field right,
     which is when a record can be used as it is; ``pass_at: null`` (``pass_at=null`` on the command
     line) gives F1 itself.
+
+    Without a reference two answers are the same only if a program would read them alike: the same
+    types, both bare or fenced or inside prose.
 
     Raises:
         UsageError: ``pass_at`` is outside (0, 1].
@@ -65,10 +69,14 @@ class JsonFields:
         one, other = find_json(first.text), find_json(second.text)
         if one is None or other is None:
             return one is other and (first.text or "").strip() == (second.text or "").strip()
-        return self._leaves(one.value) == self._leaves(other.value)
+        alike = self._leaves(one.value, typed=True) == self._leaves(other.value, typed=True)
+        return alike and same_delivery(one, other)
 
-    def _leaves(self, value: Json) -> Leaves:
-        leaves = Counter(_leaves(value, ""))
+    def _leaves(self, value: Json, *, typed: bool = False) -> Leaves:
+        leaves = Counter(
+            (path, f"{type(leaf).__name__} {_written(leaf)}" if typed else _written(leaf))
+            for path, leaf in _leaves(value, "")
+        )
         if not self.fields:
             return leaves
         return Counter({leaf: n for leaf, n in leaves.items() if self._is_wanted(leaf[0])})
@@ -87,7 +95,7 @@ def _record(reference: Json) -> Json:
     return reference if isinstance(reference, (dict, list)) else None
 
 
-def _leaves(value: Json, path: str) -> Iterator[tuple[str, str]]:
+def _leaves(value: Json, path: str) -> Iterator[tuple[str, Json]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _leaves(inner, f"{path}.{key}" if path else str(key))
@@ -96,7 +104,7 @@ def _leaves(value: Json, path: str) -> Iterator[tuple[str, str]]:
             nested = isinstance(inner, (Mapping, list, tuple))
             yield from _leaves(inner, f"{path}[{index}]" if nested else f"{path}[]")
     elif value is not None and value != "":
-        yield path, _written(value)
+        yield path, value
 
 
 def _written(value: Json) -> str:

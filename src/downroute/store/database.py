@@ -112,9 +112,13 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
         )
-        connection.execute("PRAGMA synchronous = NORMAL")
-        # What is deleted is overwritten, not just unlinked: it may be somebody's words.
-        connection.execute("PRAGMA secure_delete = ON")
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            # What is deleted is overwritten, not just unlinked: it may be somebody's words.
+            connection.execute("PRAGMA secure_delete = ON")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _bring_up_to_date(self) -> None:

@@ -117,13 +117,13 @@ class Journal:
     def unfinished(self, study_id: str | None = None) -> list[Ask]:
         """The asks (of one study) that never finished, oldest first: possibly paid."""
         with self._database.reading() as connection:
-            rows = connection.execute(_UNFINISHED, (study_id,)).fetchall()
+            rows = connection.execute(_UNFINISHED, (study_id, study_id)).fetchall()
         return [Ask(JournalKey(*row[:5]), *row[5:]) for row in rows]
 
     def spent(self, study_id: str | None = None) -> Spending:
         """What one study, or all of them, spent."""
         with self._database.reading() as connection:
-            return Spending(*connection.execute(_SPENT, (study_id,)).fetchone())
+            return Spending(*connection.execute(_SPENT, (study_id, study_id)).fetchone())
 
 
 def _get(connection: sqlite3.Connection, key: JournalKey) -> JournalEntry | None:
@@ -164,9 +164,9 @@ _GET = f"""
     FROM same WHERE finished_at IS NOT NULL ORDER BY n DESC LIMIT 1"""
 _UNFINISHED = f"""
     SELECT {_KEY}, study, asked_at, estimated_cost_usd FROM asks
-    WHERE finished_at IS NULL AND (?1 IS NULL OR study = ?1) ORDER BY n"""
+    WHERE finished_at IS NULL AND (? IS NULL OR study = ?) ORDER BY n"""
 _SPENT = """
     SELECT coalesce(sum(cost_usd) FILTER (WHERE finished_at IS NOT NULL), 0.0),
            coalesce(sum(estimated_cost_usd) FILTER (WHERE finished_at IS NULL), 0.0),
            count(*) - count(iif(finished_at IS NULL, estimated_cost_usd, cost_usd))
-    FROM asks WHERE ?1 IS NULL OR study = ?1"""
+    FROM asks WHERE ? IS NULL OR study = ?"""

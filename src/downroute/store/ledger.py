@@ -113,9 +113,8 @@ class Ledger:
         """The verdicts (of one study, about one task), oldest first."""
         rows = self._rows(
             "SELECT study, task, verdict FROM verdicts "
-            "WHERE (?1 IS NULL OR study = ?1) AND (?2 IS NULL OR task = ?2) ORDER BY n",
-            study_id,
-            task,
+            "WHERE (? IS NULL OR study = ?) AND (? IS NULL OR task = ?) ORDER BY n",
+            *(study_id, study_id, task, task),
         )
         return [VerdictRecord(study, name, load(text)) for study, name, text in rows]
 
@@ -132,8 +131,8 @@ class Ledger:
         """The grades (of one task), in the order they were first given."""
         rows = self._rows(
             "SELECT task, pair, grader, grade, at FROM grades "
-            "WHERE ?1 IS NULL OR task = ?1 ORDER BY n",
-            task,
+            "WHERE ? IS NULL OR task = ? ORDER BY n",
+            *(task, task),
         )
         return [Grade(name, pair, who, load(text), at) for name, pair, who, text, at in rows]
 

@@ -33,18 +33,21 @@ class Rejected:
     def count(self, source: str | None = None) -> int:
         """How many lines of ``source`` (of every source: ``None``) were rejected."""
         with self._database.reading() as connection:
-            found = connection.execute(
-                "SELECT count(*) FROM rejected WHERE ?1 IS NULL OR source = ?1", (source,)
+            found = execute(
+                connection,
+                "SELECT count(*) FROM rejected WHERE ? IS NULL OR source = ?",
+                (source, source),
             )
             return int(found.fetchone()[0])
 
     def each(self, source: str | None = None) -> Iterator[BadRow]:
         """The rejected rows by source and line; ``text`` is empty where it was not kept."""
         with self._database.reading() as connection:
-            found = connection.execute(
+            found = execute(
+                connection,
                 "SELECT source, line, reason, coalesce(text, '') FROM rejected "
-                "WHERE ?1 IS NULL OR source = ?1 ORDER BY source, line",
-                (source,),
+                "WHERE ? IS NULL OR source = ? ORDER BY source, line",
+                (source, source),
             ).fetchall()
         return (BadRow(*row) for row in found)
 

@@ -48,9 +48,10 @@ def evidence(
             result.baseline: float(f"{saving.baseline_usd:.4g}"),
             result.candidate: float(f"{saving.candidate_usd:.4g}"),
         }
-        facts["saving_share"] = _pair(saving.share_low, saving.share_high)
-        if saving.month_usd is not None:
-            facts["saving_usd_month"] = [round(m, 2) for m in saving.month_usd]
+        if result.outcome is Outcome.ROUTE:
+            facts["saving_share"] = _pair(saving.share_low, saving.share_high)
+            if saving.month_usd is not None:
+                facts["saving_usd_month"] = [round(m, 2) for m in saving.month_usd]
     facts["digest"] = "sha256:" + digest([facts, data_digest])
     return facts
 

@@ -7,7 +7,9 @@ the same is unpacked.
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import AsyncIterator
 from functools import lru_cache
 
@@ -114,7 +116,7 @@ def _no_reply(fault: Exception) -> NoReplyError:
         case aiohttp.ClientSSLError():
             return NoReplyError(Fault.UNREACHABLE, "its upstream speaks no TLS that we know")
         case aiohttp.ClientConnectorError():
-            reason = (fault.os_error.strerror or "no connection").lower()
+            reason = os.strerror(fault.os_error.errno or errno.EHOSTUNREACH).lower()
             return NoReplyError(Fault.UNREACHABLE, f"its upstream cannot be reached ({reason})")
         case aiohttp.InvalidURL() | ValueError():
             return NoReplyError(Fault.UNREACHABLE, "the request cannot be sent as it is")

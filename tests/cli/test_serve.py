@@ -1,0 +1,242 @@
+"""`downroute serve` as a process: what it says, how it ends, and what it refuses."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from downroute.store import Store
+
+PATIENCE_S = 30.0
+ANSWER = {
+    "model": "large-2026",
+    "choices": [{"message": {"role": "assistant", "content": "bug"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 1},
+}
+POLICY = """
+version: 1
+routes:
+  - {task: triage, models: [small], baseline: large, unproven: true}
+"""
+
+
+class Answering(BaseHTTPRequestHandler):
+    """An upstream; ``go`` lets it answer."""
+
+    go: ClassVar[threading.Event]
+    asked: ClassVar[threading.Event]
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.asked.set()
+        self.go.wait(PATIENCE_S)
+        body = json.dumps(ANSWER).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def upstream() -> Iterator[str]:
+    Answering.go, Answering.asked = threading.Event(), threading.Event()
+    Answering.go.set()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    Answering.go.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Serving:
+    """A gateway process that listens."""
+
+    def __init__(self, process: subprocess.Popen[str], line: str) -> None:
+        self.process = process
+        self.line = line
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/v1", line)
+        assert found is not None, process.communicate()
+        self.port = int(found.group(1))
+
+    def call(self, task: str = "triage") -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        body = json.dumps({"model": "large", "messages": []})
+        connection.request("POST", "/v1/chat/completions", body, {"x-downroute-task": task})
+        reply = connection.getresponse()
+        reply.read()
+        connection.close()
+        return reply
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send a signal; the exit code and what stood on stderr."""
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, errors
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str) -> Iterator[Serving]:
+    command = [sys.executable, "-m", "downroute", "serve", "--port", "0", *arguments]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield Serving(process, process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def refused(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "downroute", "serve", "--port", "0", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+def test_it_says_where_it_listens_and_what_it_does(tmp_path: Path, upstream: str) -> None:
+    with serving(tmp_path, "--upstream", upstream) as gateway:
+        assert "observing (no policy)" in gateway.line
+        assert gateway.call().headers["x-downroute-decision"] == "observed"
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "policy.yaml.off").touch()
+    with serving(tmp_path, "--upstream", upstream, "--store", "elsewhere") as gateway:
+        reply = gateway.call()
+        assert reply.headers["x-downroute-decision"] == "bypassed"
+        digest = reply.headers["x-downroute-policy"]
+        assert f"routing 1 route · policy {digest} · switched off" in gateway.line
+        assert gateway.line.rstrip().endswith("store elsewhere")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_finishes_the_calls_under_way_and_the_log(
+    tmp_path: Path, upstream: str, number: signal.Signals
+) -> None:
+    Answering.go.clear()
+    with serving(tmp_path, "--upstream", upstream) as gateway:
+        statuses: list[int] = []
+        calling = threading.Thread(target=lambda: statuses.append(gateway.call().status))
+        calling.start()
+        assert Answering.asked.wait(PATIENCE_S)
+        gateway.process.send_signal(number)
+        wait_until_refused(gateway.port)
+        Answering.go.set()
+        calling.join()
+        _, errors = gateway.process.communicate(timeout=PATIENCE_S)
+    assert statuses == [200]
+    assert gateway.process.returncode == 0
+    assert "Traceback" not in errors
+    with Store.open(tmp_path / ".downroute") as store:
+        assert [c.status for c in store.calls.each()] == [200]
+
+
+def test_told_twice_it_does_not_wait(tmp_path: Path, upstream: str) -> None:
+    Answering.go.clear()
+    with serving(tmp_path, "--upstream", upstream) as gateway:
+        calling = threading.Thread(target=lambda: pytest.raises(OSError, gateway.call))
+        calling.start()
+        assert Answering.asked.wait(PATIENCE_S)
+        gateway.process.send_signal(signal.SIGTERM)
+        wait_until_refused(gateway.port)
+        code, errors = gateway.end(signal.SIGTERM)
+        calling.join()
+    assert code == 0
+    assert "Traceback" not in errors
+    with Store.open(tmp_path / ".downroute") as store:
+        assert [c.error for c in store.calls.each()] == ["cancelled"]
+
+
+def wait_until_refused(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("it goes on listening")
+
+
+def test_it_is_quiet_and_gives_nothing_away(
+    tmp_path: Path, upstream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-very-secret")
+    (tmp_path / "downroute.yaml").write_text(
+        f"upstreams: {{only: {{base_url: '{upstream}', key: env:SOME_KEY}}}}\n"
+    )
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    with serving(tmp_path) as gateway:
+        for _ in range(3):
+            gateway.call()
+        code, errors = gateway.end(signal.SIGTERM)
+    assert code == 0
+    assert [line.split()[2] for line in errors.splitlines()] == ["policy_served", "stopping"]
+    assert "secret" not in errors + gateway.line
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "code", "said"),
+    [
+        ({}, [], 1, "no upstream"),
+        ({}, ["--upstream", "nonsense"], 1, "--upstream"),
+        ({}, ["--policy", "absent.yaml"], 1, "absent.yaml: there is no such policy"),
+        ({}, ["--config", "absent.yaml"], 1, "absent.yaml: there is no such file"),
+        ({}, ["--host", "0.0.0.0"], 2, "--allow-remote"),
+        ({"downroute.yaml": "nonsense: 1"}, [], 1, "downroute.yaml:1:1"),
+        (
+            {"downroute.yaml": "upstreams: {a: {base_url: 'http://a', key: env:NOT_SET}}"},
+            [],
+            1,
+            "NOT_SET is not set",
+        ),
+        (
+            {
+                "downroute.yaml": "upstreams: {a: {base_url: 'http://a'}}",
+                "policy.yaml": "version: 1\nroutes: [{task: t, models: [m]}]",
+            },
+            [],
+            1,
+            "policy.yaml:2:",
+        ),
+    ],
+)
+def test_what_cannot_work_is_one_clear_line(
+    tmp_path: Path, files: dict[str, str], arguments: list[str], code: int, said: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    done = refused(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+    assert not (tmp_path / ".downroute").exists()
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path, upstream: str) -> None:
+    port = upstream.rsplit(":", 1)[1].removesuffix("/v1")
+    done = refused(tmp_path, "--upstream", upstream, "--port", port)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"error: port {port} on 127.0.0.1 is in use; end what listens there or choose another "
+        "--port"
+    ]
