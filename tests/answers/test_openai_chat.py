@@ -33,6 +33,14 @@ def test_nonsense_reads_as_missing():
     assert usage_from_completion({"usage": {"prompt_tokens": "many"}}) == Usage()
 
 
+def test_tokens_without_a_readable_logprob_are_left_out():
+    tokens = [{"token": "a", "logprob": bad} for bad in ("x", None, True, 10**400, float("nan"))]
+    body = completion(content="a")
+    body["choices"][0]["logprobs"] = {"content": [*tokens, {"token": "b", "logprob": -1}]}
+    (kept,) = answer_from_completion(body).logprobs
+    assert kept.token == "b" and kept.logprob == -1.0
+
+
 def test_unknown_token_counts_stay_unknown_and_details_are_kept():
     usage = usage_from_completion(
         {

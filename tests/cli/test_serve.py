@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import pytest
 
+from downroute.cli.main import main
 from downroute.store import Store
 
 PATIENCE_S = 30.0
@@ -108,11 +109,6 @@ def serving(folder: Path, *arguments: str) -> Iterator[Serving]:
         process.communicate()
 
 
-def refused(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "downroute", "serve", "--port", "0", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S)
-
-
 def test_it_says_where_it_listens_and_what_it_does(tmp_path: Path, upstream: str) -> None:
     with serving(tmp_path, "--upstream", upstream) as gateway:
         assert "observing (no policy)" in gateway.line
@@ -151,8 +147,13 @@ def test_told_to_stop_it_finishes_the_calls_under_way_and_the_log(
 
 def test_told_twice_it_does_not_wait(tmp_path: Path, upstream: str) -> None:
     Answering.go.clear()
+
+    def cut_off() -> None:
+        with pytest.raises(OSError):
+            gateway.call()
+
     with serving(tmp_path, "--upstream", upstream) as gateway:
-        calling = threading.Thread(target=lambda: pytest.raises(OSError, gateway.call))
+        calling = threading.Thread(target=cut_off)
         calling.start()
         assert Answering.asked.wait(PATIENCE_S)
         gateway.process.send_signal(signal.SIGTERM)
@@ -193,6 +194,25 @@ def test_it_is_quiet_and_gives_nothing_away(
     assert "secret" not in errors + gateway.line
 
 
+Refused = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Refused:
+    """Runs the command, which does not come as far as to serve; its exit code and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["serve", "--port", "0", *arguments])
+        out, errors = capsys.readouterr()
+        assert out == ""
+        return code, errors
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("files", "arguments", "code", "said"),
     [
@@ -220,23 +240,27 @@ def test_it_is_quiet_and_gives_nothing_away(
     ],
 )
 def test_what_cannot_work_is_one_clear_line(
-    tmp_path: Path, files: dict[str, str], arguments: list[str], code: int, said: str
+    refused: Refused,
+    tmp_path: Path,
+    files: dict[str, str],
+    arguments: list[str],
+    code: int,
+    said: str,
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    done = refused(tmp_path, *arguments)
-    assert (done.returncode, done.stdout) == (code, "")
-    (line,) = done.stderr.splitlines()
+    exit_code, errors = refused(*arguments)
+    assert exit_code == code
+    (line,) = errors.splitlines()
     assert line.startswith("error: ")
     assert said in line
     assert not (tmp_path / ".downroute").exists()
 
 
-def test_a_port_in_use_is_one_clear_line(tmp_path: Path, upstream: str) -> None:
+def test_a_port_in_use_is_one_clear_line(refused: Refused, upstream: str) -> None:
     port = upstream.rsplit(":", 1)[1].removesuffix("/v1")
-    done = refused(tmp_path, "--upstream", upstream, "--port", port)
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [
+    assert refused("--upstream", upstream, "--port", port) == (
+        1,
         f"error: port {port} on 127.0.0.1 is in use; end what listens there or choose another "
-        "--port"
-    ]
+        "--port\n",
+    )

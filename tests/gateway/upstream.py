@@ -52,7 +52,9 @@ class Upstream:
         self.url = ""
 
     async def start(self) -> None:
-        self._server = web.Server(self._serve, handler_cancellation=True, access_log=None)
+        self._server = web.Server(
+            self._serve, handler_cancellation=True, access_log=None, max_field_size=100_000
+        )
         loop = asyncio.get_running_loop()
         self._listening = await loop.create_server(self._server, "127.0.0.1", 0)
         port = self._listening.sockets[0].getsockname()[1]

@@ -42,7 +42,7 @@ def final_value(answer: Answer, field: str | None = None) -> FinalValue:
         return FinalValue(missing="the answer has no text")
     found = find_json(text)
     if field is not None:
-        if found is None:
+        if found is None or not isinstance(found.value, (dict, list)):
             return FinalValue(missing="the answer holds no JSON")
         return _at_path(found.value, field, repaired=found.repaired)
     if found is None or not (found.alone or isinstance(found.value, dict)):

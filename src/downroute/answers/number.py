@@ -66,6 +66,15 @@ def number_in(text: str) -> Number | None:
     return None
 
 
+def is_measure(text: str) -> bool:
+    """Whether a short text is a number and at most its unit: "about 53 feet", not "Apollo 11"."""
+    text = typed(unescaped_latex(stated(text) or text)).strip()
+    written = numbers_in(text)
+    lead = _LEAD.match(text)
+    begins = bool(written) and lead is not None and lead.end() >= written[0].start
+    return begins and len(re.findall(r"[^\W\d_]+", text)) <= 4
+
+
 def final_number(answer: Answer, field: str | None = None) -> Number | None:
     """The number an answer comes to; ``None`` where it comes to none."""
     return as_number(final_value(answer, field).value)

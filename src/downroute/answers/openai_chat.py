@@ -166,7 +166,9 @@ def _token(entry: Mapping[str, Json]) -> TokenLogprob:
 
 def _is_token(entry: Json) -> bool:
     logprob = entry.get("logprob") if isinstance(entry, Mapping) else None
-    return isinstance(logprob, (int, float)) and not isinstance(logprob, bool)
+    if not isinstance(logprob, (int, float)) or isinstance(logprob, bool):
+        return False
+    return -1e9 < logprob < 1e9
 
 
 def _detail(block: Json, key: str) -> int | None:

@@ -50,8 +50,8 @@ def pattern_fault(pattern: str) -> str | None:
     if schema_fault({"pattern": pattern}) is None:
         return None
     return (
-        f"{pattern!r} is not a regular expression in JSON Schema's flavour (ECMA-262: groups are "
-        "named (?<name>…), the end is $, not \\Z)"
+        f"{pattern!r} is not a regular expression in JSON Schema's flavour (ECMA-262: the end is "
+        "$, not \\Z, and a named group is repeated with \\k<name>)"
     )
 
 
@@ -60,7 +60,7 @@ def matches(text: str, pattern: str) -> bool | None:
 
     The flavour is JSON Schema's (ECMA-262), the engine Rust's: linear in the text where the
     pattern has no look-around or back-reference, else stopped after `BACKTRACK_LIMIT` steps and
-    then not matching. ``\\w`` and ``\\d`` mean ASCII; ``(?i)`` at the front ignores case.
+    then not matching. ``\\w`` and ``\\d`` mean ASCII; ``(?i)`` ignores case.
     """
     return validate(text, {"type": "string", "pattern": pattern}).valid
 

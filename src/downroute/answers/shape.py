@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -12,7 +11,7 @@ from downroute.answers.code import program
 from downroute.answers.final_value import FINAL_KEYS, final_key, final_value
 from downroute.answers.json_value import find_json
 from downroute.answers.label import label
-from downroute.answers.number import number_in
+from downroute.answers.number import is_measure
 from downroute.prompts import wants_json
 from downroute.records import Answer, Json
 
@@ -81,7 +80,7 @@ def _shape_of_values(answers: Sequence[Answer]) -> Shape | None:
     texts = [final.text for final in map(final_value, answers) if final.text is not None]
     if _share(len(text) <= 100 and len(text.split()) <= SHORT_WORDS for text in texts) < 0.9:
         return None
-    if _share(map(_is_numeric, texts)) >= 0.8:
+    if _share(map(is_measure, texts)) >= 0.8:
         return Shape.NUMBER
     return Shape.CLASSIFICATION if _few([label(text) for text in texts]) else None
 
@@ -97,12 +96,6 @@ def _few(labels: Sequence[str]) -> bool:
     counts = Counter(labels)
     repeated = [n for n in counts.values() if n > 1]
     return sum(repeated) >= 0.9 * len(labels) and len(repeated) <= min(100, len(labels) // 4)
-
-
-def _is_numeric(text: str) -> bool:
-    """A number and at most its unit."""
-    words = re.findall(r"[^\W\d_]+", text)
-    return len(words) <= 3 and number_in(text) is not None
 
 
 def _record(answer: Answer) -> Mapping[str, Json] | list[Json] | None:

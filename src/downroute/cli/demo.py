@@ -64,7 +64,7 @@ def demo(
             termination_interrupts(),
             tempfile.TemporaryDirectory(prefix="downroute-demo-") as folder,
         ):
-            code = tell(Stage(Path(folder), console(markup=True)), seed, keep=keep)
+            code = tell(Stage(Path(folder), console()), seed, keep=keep)
     except KeyboardInterrupt:
         typer.echo("the demo is stopped; nothing of it is left behind", err=True)
         code = INTERRUPTED

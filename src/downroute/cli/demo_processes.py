@@ -115,12 +115,18 @@ def free_port() -> int:
 @contextmanager
 def termination_interrupts() -> Iterator[None]:
     """While the block runs, SIGTERM and a closed terminal interrupt it like Ctrl-C, so that what
-    it started is stopped."""
+    it started is stopped; signals that were ignored stay so."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {n: h for n in signals if (h := signal.getsignal(n)) is not signal.SIG_IGN}
 
     def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        # An impatient second Ctrl-C must not cut short what the first one set going.
+        for caught in before:
+            signal.signal(caught, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:

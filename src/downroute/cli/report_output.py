@@ -11,7 +11,6 @@ from downroute.cli.tables import print_table
 from downroute.reports.display import MISSING, count, day, share, span, usd
 from downroute.reports.lines import Line, SpendReport
 
-
 TASKS_SHOWN = 40
 
 

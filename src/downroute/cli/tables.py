@@ -14,12 +14,12 @@ WIDE = 200
 """Columns where nobody is looking: a pipe wraps nothing, so that its lines can be searched."""
 
 
-def console(*, stderr: bool = False, markup: bool = False) -> Console:
-    """Standard output, or error, as wide as the terminal is. Text is read as markup only where
-    it is all our own: names come from logs."""
+def console(*, stderr: bool = False) -> Console:
+    """Standard output, or error, as wide as the terminal is. What is printed is never read as
+    markup: names come from logs."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else WIDE
-    return Console(width=width, highlight=False, markup=markup, emoji=False, stderr=stderr)
+    return Console(width=width, highlight=False, markup=False, emoji=False, stderr=stderr)
 
 
 def make_table(

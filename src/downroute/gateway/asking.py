@@ -137,7 +137,8 @@ class Asking:
 
         def attempt(error: str | None = None) -> Attempt:
             error = error or (ERROR_IN_STREAM if reader.error else None)
-            return self._answered(ask, reply.status, reader.completion(), first_byte_s, error)
+            completion = reader.completion() if ask.judge else reader.outcome()
+            return self._answered(ask, reply.status, completion, first_byte_s, error)
 
         exchange = Exchange(_begun(ask, reply.status), reply.status, reply.headers)
         if ask.judge or reader.error:

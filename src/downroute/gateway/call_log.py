@@ -159,6 +159,9 @@ class CallLog:
         except StoreError as fault:
             self._trouble(str(fault))
             return False
+        except Exception as fault:
+            self._trouble(f"unexpected {type(fault).__name__}")
+            return False
         if self.fault is not None:
             self.fault = None
             self._said.clear()

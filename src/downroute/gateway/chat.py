@@ -106,7 +106,7 @@ class ChatCompletions:
 
         def over(error: str | None) -> bytes:
             exchange.attempt = call.attempts[outcome.index] = live.over(error)
-            exchange.kept = live.stream.reader.kept if self._log.keeps_words else None
+            exchange.kept = live.stream.reader.kept
             self._log.add(call.row(outcome, status=exchange.status, first_byte_s=first_byte_s))
             said = call.decision_headers(outcome) if late else []
             return comment([*said, *call.money_headers()])

@@ -9,6 +9,9 @@ from typing import Protocol
 Headers = Sequence[tuple[str, str]]
 """Header names in lower case with their values, in the order they came."""
 
+LONGEST_HEADER_BYTES = 32 * 1024
+"""Tokens in headers do get longer than the usual 8 KB."""
+
 JSON_TYPE = ("content-type", "application/json")
 
 

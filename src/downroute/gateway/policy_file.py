@@ -54,9 +54,9 @@ class PolicyFile:
         Raises:
             PolicyError: it cannot be read or is no policy.
         """
-        self.refresh()
-        if self.serving.fault is not None:
-            raise PolicyError(self.serving.fault)
+        fault = self._look()
+        if fault is not None:
+            raise PolicyError(fault)
 
     async def watch(self) -> None:
         """Refresh for ever. Reading is done beside the event loop."""
@@ -66,29 +66,35 @@ class PolicyFile:
 
     def refresh(self) -> None:
         """Take over what has changed since the last look."""
+        fault = self._look()
+        if fault is not None:
+            self.serving = replace(self.serving, fault=fault)
+            digest = self.serving.digest or "none"
+            say(logging.ERROR, "policy not taken", reason=fault, serving=digest)
+
+    def _look(self) -> str | None:
+        """Serve what is new; why that cannot be done."""
         off = self.off_path.exists()
         if off != self.serving.off:
             self.serving = replace(self.serving, off=off)
             say(logging.WARNING, "policy off" if off else "policy on", file=self.off_path)
         stamp = _stamp(self.path)
         if stamp == self._stamp:
-            return
+            return None
         self._stamp = stamp
         if stamp is None:
-            self._refuse(f"{self.path}: the policy file is gone; the last one stays in force")
-            return
+            return f"{self.path}: the policy file is gone; the last one stays in force"
         try:
             text = self.path.read_text(encoding="utf-8")
-            policy = read_policy(text, str(self.path))
+            self._serve(read_policy(text, str(self.path)), text)
         except PolicyError as fault:
-            self._refuse(str(fault))
+            return str(fault)
         except (OSError, UnicodeDecodeError) as fault:
-            self._refuse(f"{self.path}: cannot be read: {fault}")
+            return f"{self.path}: cannot be read: {fault}"
         except Exception as fault:
             # Whatever a file does to the parser, the policy in force goes on being served.
-            self._refuse(f"{self.path}: cannot be read ({type(fault).__name__})")
-        else:
-            self._serve(policy, text)
+            return f"{self.path}: cannot be read ({type(fault).__name__})"
+        return None
 
     def _serve(self, policy: Policy, text: str) -> None:
         if policy.digest == self.serving.digest:
@@ -102,10 +108,6 @@ class PolicyFile:
         )
         event = "policy served" if first else "policy replaced"
         say(logging.INFO, event, digest=policy.digest, routes=len(policy.routes))
-
-    def _refuse(self, fault: str) -> None:
-        self.serving = replace(self.serving, fault=fault)
-        say(logging.ERROR, "policy not taken", reason=fault, serving=self.serving.digest or "none")
 
 
 def _stamp(path: Path) -> _Stamp | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from downroute.answers.openai_chat import completion_from_chunks, usage_from_completion
+from downroute.answers.openai_chat import completion_from_chunks
 from downroute.gateway import json_text
 from downroute.gateway.completion import without_logprobs
-from downroute.records import Json, Usage
+from downroute.records import Json
 
 EVENT_STREAM = "text/event-stream"
 HEARTBEAT = b": waiting\n\n"
@@ -54,32 +54,23 @@ def payload(event: bytes) -> bytes | None:
 
 class ChunkReader:
     """Reads a chat stream on its way past: what the log and the checks need of it, and what the
-    client did not ask for and shall not see.
-
-    ``keep_words``: keep every chunk, for `completion`; else only those that tell tokens, model
-    and how it ended.
-    """
+    client did not ask for and shall not see. ``keep_words``: keep every chunk, for `kept`."""
 
     def __init__(self, *, keep_words: bool, hide_usage: bool, hide_logprobs: bool) -> None:
-        self.usage = Usage()
+        self.kept: list[bytes] | None = [] if keep_words else None
         self.done = False
         """The stream's end mark has been seen."""
         self.error: Json = None
         """What the upstream sent as an error in the middle of the stream."""
         self._finished = False
-        self._keep_words = keep_words
         self._hide_usage = hide_usage
         self._hide_logprobs = hide_logprobs
-        self._kept: list[bytes] = []
+        self._telling: list[bytes] = []
 
     @property
     def whole(self) -> bool:
         """Whether the answer came to its end."""
         return self.done or self._finished
-
-    @property
-    def kept(self) -> list[bytes]:
-        return self._kept
 
     def take(self, event: bytes) -> bytes:
         """What the client gets of ``event``: all of it, nothing, or all but log probabilities."""
@@ -89,25 +80,30 @@ class ChunkReader:
         if data == b"[DONE]":
             self.done = True
             return event
+        if self.kept is not None:
+            self.kept.append(data)
         finished = _FINISHED.search(data) is not None
         self._finished |= finished
         usage = _object(data) if _USAGE.search(data) else {}
-        if usage:
-            self.usage = usage_from_completion(usage)
-        if self._keep_words or finished or usage or not self._kept:
-            self._kept.append(data)
+        if finished or usage or not self._telling:
+            self._telling.append(data)
         if _ERROR.search(data):
             self.error = self.error or _object(data).get("error")
-        usage_only = bool(usage) and usage.get("choices") == []
-        if usage_only and self._hide_usage:
+        if usage and usage.get("choices") == [] and self._hide_usage:
             return b""
         if self._hide_logprobs and _LOGPROBS.search(data):
             return b"data: " + without_logprobs(data).replace(b"\n", b"\ndata: ") + b"\n\n"
         return event
 
     def completion(self) -> dict[str, Json]:
-        """The ``chat.completion`` that the kept chunks spell out."""
-        return completion_from_kept(self._kept)
+        """The ``chat.completion`` that the stream spells out. Its words must be kept."""
+        assert self.kept is not None
+        return completion_from_kept(self.kept)
+
+    def outcome(self) -> dict[str, Json]:
+        """The same without the words: model, usage and finish reason. A long stream's chunks are
+        many, and this asks for few of them."""
+        return completion_from_kept(self._telling)
 
 
 def completion_from_kept(chunks: list[bytes]) -> dict[str, Json]:

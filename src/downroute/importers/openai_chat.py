@@ -116,12 +116,7 @@ def answer_of(completion: Mapping[str, Json]) -> Answer:
     message = first.get("message") if isinstance(first, Mapping) else None
     if not isinstance(message, Mapping):
         raise InputError("no answer: the completion has no choice with a message")
-    try:
-        return answer_from_completion(
-            {"choices": [{**mapping(first), "message": _modern(message)}]}
-        )
-    except (TypeError, ValueError, OverflowError):
-        raise InputError("the completion's logprobs cannot be read") from None
+    return answer_from_completion({"choices": [{**mapping(first), "message": _modern(message)}]})
 
 
 def checked_messages(messages: Json) -> list[Mapping[str, Json]]:

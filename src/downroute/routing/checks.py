@@ -58,7 +58,10 @@ def check_fault(spec: CheckSpec) -> str | None:
     """Why ``spec`` cannot be run; ``None`` where it can."""
     check = CHECKS.get(spec.name)
     if check is None:
-        near = difflib.get_close_matches(str(spec.name), CHECKS, n=1)
+        turned = "_".join(reversed(str(spec.name).split("_")))
+        near = difflib.get_close_matches(str(spec.name), CHECKS, n=1) or difflib.get_close_matches(
+            turned, CHECKS, n=1
+        )
         hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(CHECKS)}"
         return f"'{spec.name}' is not a check; {hint}"
     fault = check.fault(spec.argument)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from downroute.answers.final_value import FINAL_KEYS, as_text, final_key, final_reference
+from downroute.answers.final_value import FINAL_KEYS, as_text, final_key, final_reference, is_number
 from downroute.answers.json_value import find_json, read_json
-from downroute.answers.number import as_number
+from downroute.answers.number import is_measure
 from downroute.answers.shape import Shape
 from downroute.prompts import response_schema, tool_schemas
 from downroute.records import Example, Json
@@ -60,7 +60,7 @@ def _by_reference(
     if shape == Shape.JSON and _nearly_all(_is_record(r) for r in references):
         return "json_fields", "the references are JSON objects"
     finals = [final_reference(r).value for r in references]
-    if _nearly_all(as_number(v) is not None and _is_short(v, 3) for v in finals):
+    if _nearly_all(is_number(v) or (isinstance(v, str) and is_measure(v)) for v in finals):
         return _with_field("number", examples), "the references are numbers"
     if _nearly_all(_is_short(v, SHORT_WORDS) for v in finals):
         return _with_field("exact", examples), "the references are short answers"

@@ -63,7 +63,7 @@ def graded_interval(
     Each side is widened to its betting bound when n < 200, or when *one more pair with the worst
     possible difference* would leave the differences' skewness on that side above 0.1·√n. Asking
     after the unseen pair matters: with 1 drop of 100 points in 200 pairs on top of a small steady
-    loss, BCa accepts a gap at the margin in 36 % of samples, and in nearly all of these the
+    loss, BCa accepts a gap at the margin in a third of all samples, and in nearly all of these the
     sample shows no skewness at all.
     """
     base = np.asarray(baseline, dtype=np.float64)

@@ -60,7 +60,7 @@ def judge(pairs: Sequence[Pair], done: int, rules: Rules) -> Judgement:
     if not 1 <= done <= len(rules.schedule):
         raise ValueError(f"done must be in 1..{len(rules.schedule)}, got {done}")
     sizes = _scorable_sizes(pairs, rules.schedule, done)
-    z_bounds = bounds(sizes, sizes[-1], rules.alpha)
+    z_bounds = bounds(sizes, rules.schedule[-1], rules.alpha)
     looks: list[Look] = []
     for index, until in enumerate(rules.schedule[:done]):
         looks.append(look_at(pairs[:until], z_bounds[index], rules))

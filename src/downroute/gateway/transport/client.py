@@ -17,7 +17,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from downroute.gateway.message import Headers
+from downroute.gateway.message import LONGEST_HEADER_BYTES, Headers
 from downroute.gateway.upstream import Fault, NoReplyError
 
 CONNECT_TIMEOUT_S = 10.0
@@ -35,6 +35,8 @@ class HttpClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             skip_auto_headers=("user-agent", "accept", "content-type"),
+            max_line_size=LONGEST_HEADER_BYTES,
+            max_field_size=LONGEST_HEADER_BYTES,
         )
 
     async def send(

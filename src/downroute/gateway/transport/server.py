@@ -15,7 +15,13 @@ from multidict import CIMultiDict
 
 from downroute.errors import DownrouteError
 from downroute.gateway.error_reply import Refusal
-from downroute.gateway.message import Headers, Reply, Request, Stream
+from downroute.gateway.message import (
+    LONGEST_HEADER_BYTES,
+    Headers,
+    Reply,
+    Request,
+    Stream,
+)
 
 LARGEST_BODY_BYTES = 64 * 2**20
 _BODY_TIMEOUT_S = 120.0
@@ -35,7 +41,12 @@ class HttpServer:
         # aiohttp would write a traceback for every client that speaks no HTTP.
         silent = logging.Logger("silent", logging.CRITICAL + 1)
         self._http = _JsonErrors(
-            self._serve, handler_cancellation=True, access_log=None, logger=silent
+            self._serve,
+            handler_cancellation=True,
+            access_log=None,
+            logger=silent,
+            max_line_size=LONGEST_HEADER_BYTES,
+            max_field_size=LONGEST_HEADER_BYTES,
         )
         self._listening: asyncio.Server | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -89,6 +100,9 @@ class HttpServer:
         try:
             if content.is_eof() and content.total_bytes <= self._largest:
                 return content.read_nowait()
+            if http.headers.get("expect", "").lower() == "100-continue":
+                await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                http.writer.output_size = 0
             pieces, size = [], 0
             async with asyncio.timeout(_BODY_TIMEOUT_S):
                 while piece := await content.readany():

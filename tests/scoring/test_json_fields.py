@@ -1,0 +1,71 @@
+import pytest
+
+from downroute.errors import UsageError
+from downroute.records import Answer
+from downroute.scoring.json_fields import JsonFields
+
+REFERENCE = {
+    "vendor": "ACME Ltd.",
+    "total": 1200,
+    "paid": True,
+    "note": None,
+    "tags": ["new", "urgent"],
+    "lines": [{"sku": "007", "n": 2}],
+}
+RIGHT = (
+    '{"total": "1200.0", "vendor": "Acme  Ltd", "paid": true, "tags": ["urgent", "new"], '
+    '"lines": [{"n": 2, "sku": "007"}], "note": ""}'
+)
+
+
+def score(text, reference=REFERENCE, **options):
+    return JsonFields(**options).score(Answer(text=text), reference, {})
+
+
+def test_every_field_right_passes_whatever_its_spelling():
+    assert score(RIGHT).value == 1
+    assert score(f"Sure:\n```json\n{RIGHT}\n```").value == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        (RIGHT.replace('"007"', '"7"'), "lines[0].sku"),
+        (RIGHT.replace("true", "false"), "paid"),
+        (RIGHT.replace('"n": 2', '"n": 3'), "lines[0].n"),
+        (RIGHT.replace('["urgent", "new"]', '["new", "new"]'), "tags[]"),
+        (RIGHT.replace('"note": ""', '"note": "x"'), "note"),
+    ],
+)
+def test_one_wrong_field_fails_and_is_named(wrong, path):
+    assert score(wrong).value == 0
+    assert path in score(wrong).reason
+
+
+def test_a_threshold_forgives_and_none_gives_f1():
+    wrong = RIGHT.replace("true", "false")
+    assert score(wrong, pass_at=None).value == pytest.approx(12 / 14)
+    assert score(wrong, pass_at=0.8).value == 1
+    assert score('{"vendor": "acme ltd"}', pass_at=None).value == pytest.approx(2 / 8)
+
+
+def test_only_the_named_fields_count():
+    wrong = RIGHT.replace("true", "false").replace('"007"', '"7"')
+    assert score(wrong, fields=("vendor", "total", "tags")).value == 1
+    assert score(wrong, fields=("lines",)).value == 0
+    assert score(wrong, fields=("missing",)).value is None
+
+
+def test_what_is_no_object_is_a_fault_of_answer_or_reference():
+    assert score("I could not read it").value == 0
+    assert score(RIGHT, "free text").value is None
+    assert score('{"a": 1}', '{"a": 1}').value == 1
+    with pytest.raises(UsageError, match="above 0 and up to 1"):
+        JsonFields(pass_at=2)
+
+
+def test_the_same_fields_in_other_types_or_dress_are_not_the_same_answer():
+    same = JsonFields().same
+    assert same(Answer(text=RIGHT), Answer(text=RIGHT.replace(", ", ",  ")))
+    assert not same(Answer(text='{"a": 5}'), Answer(text='{"a": "5"}'))
+    assert not same(Answer(text='{"a": 5}'), Answer(text='It is {"a": 5}'))

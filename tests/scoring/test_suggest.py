@@ -1,0 +1,72 @@
+import pytest
+
+from downroute.answers.shape import shape_of
+from downroute.records import Answer, Example, ToolCall
+from downroute.scoring.suggest import suggest
+
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+
+
+def suggested(rows, **request):
+    """The suggestion for ``rows`` of (answer or its text, reference)."""
+    asked = {"messages": [{"role": "user", "content": "x"}], **request}
+    examples = []
+    for number, (said, reference) in enumerate(rows):
+        answer = said if isinstance(said, Answer) else Answer(text=said)
+        examples.append(Example(str(number), "t", asked, "", answer, reference=reference))
+    found = suggest(shape_of([(asked, e.baseline_answer) for e in examples]), examples)
+    return None if found is None else found[0]
+
+
+NUMBERS = [(f'{{"reasoning": "…", "answer": "{i}"}}', str(i)) for i in range(30)]
+LABELS = [(text, text) for text in ("billing", "bug", "other") * 10]
+RECORDS = [(f'{{"name": "n{i}", "total": {i}}}', {"name": f"n{i}", "total": i}) for i in range(20)]
+LONG = "a sentence that goes on for a good while and then some more before it ends at last "
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec"),
+    [
+        (NUMBERS, "number:field=answer"),
+        (LABELS, "exact"),
+        (RECORDS, "json_fields"),
+        ([(f"person {i} of note", f"Person {i} of note") for i in range(30)], "exact"),
+        ([(LONG + str(i), LONG) for i in range(20)], None),
+        ([("```python\nx = 1\n```", "x = 1")] * 20, None),
+    ],
+)
+def test_references_and_answers_suggest_the_scorer(rows, spec):
+    assert suggested(rows) == spec
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec"),
+    [
+        (NUMBERS, "number:field=answer"),
+        (LABELS, "exact"),
+        (RECORDS, "json_fields"),
+        ([(LONG + str(i), LONG) for i in range(20)], "exact"),
+    ],
+)
+def test_without_references_it_says_how_equal_answers_are_told(rows, spec):
+    assert suggested([(said, None) for said, _ in rows]) == spec
+
+
+def test_a_scorer_that_fails_the_baseline_itself_is_not_suggested():
+    rows = [(f"person {i} of note", f"somebody else, {i}") for i in range(30)]
+    assert suggested(rows) is None
+
+
+def test_a_schema_suggests_its_validation_and_fences_where_the_log_has_them():
+    assert suggested([("{}", None)] * 9, response_format=SCHEMA) == "json_schema"
+    fenced = [("```json\n{}\n```", None)] * 9
+    assert suggested(fenced, response_format=SCHEMA) == "json_schema:fenced=true"
+
+
+def test_tool_calls_suggest_themselves():
+    call = Answer(tool_calls=(ToolCall("f", "{}"),))
+    wanted = [{"name": "f", "arguments": {}}]
+    assert suggested([(call, wanted), (Answer(text="no"), [])], tools=TOOLS) == "tool_call"
+    assert suggested([(call, None)] * 3, tools=TOOLS) == "tool_call"
+    assert suggest("number", []) is None
