@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from downroute.answers.number import Number, as_number, final_number, number_in
@@ -84,12 +84,14 @@ def test_of_several_numbers_the_concluding_one_counts(text, value):
     assert value_of(text) == value
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12))
 def test_any_integer_is_read_with_and_without_groups(value):
     assert value_of(str(value)) == value
     assert value_of(f"The total comes to ${value:,} in all.") == value
 
 
+@settings(deadline=None)
 @given(st.floats(-1e9, 1e9).map(lambda x: round(x, 4)))
 def test_any_decimal_is_read(value):
     assert value_of(f"{value:.4f}") == value

@@ -15,9 +15,9 @@ from rich.text import Text
 from downroute.cli.tables import make_table
 from downroute.records import Json
 from downroute.reports.display import usd
+from downroute.study.prepared import PreparedTask
 from downroute.study.result import TaskResult
 from downroute.study.settings import StudySettings
-from downroute.study.study import PreparedTask
 from downroute.study.verdict import Outcome, Stopped
 
 STYLE = {Outcome.ROUTE: "green", Outcome.KEEP: "red", Outcome.INCONCLUSIVE: "yellow"}
@@ -142,6 +142,11 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append(f"about {need.pairs:,} more pairs would settle it (80 % power){cost}")
     elif result.outcome is Outcome.INCONCLUSIVE and result.interval and not result.message:
         lines.append("the estimated gap is not below the margin; more pairs would not help")
+    if result.stands_among_all is False:
+        lines.append(
+            "shown by itself, but not among all tasks measured together (Benjamini–Hochberg, "
+            "10 %): measure it again before you rely on it"
+        )
     if result.stopped is Stopped.UNSCORED:
         lines.append("too many pairs could not be scored to call it shown")
     if result.unscored:

@@ -30,6 +30,7 @@ from downroute.providers.parameters import adapt
 from downroute.records import Json
 from downroute.store import Store
 from downroute.study.budget import Budget
+from downroute.study.conclusion import Finding
 from downroute.study.grading_file import grading_rows, read_grading_file, write_grading_file
 from downroute.study.ledger import (
     FINISHED,
@@ -42,11 +43,10 @@ from downroute.study.ledger import (
 )
 from downroute.study.measurement import Candidate, Paying
 from downroute.study.pairs import PairScore
+from downroute.study.prepared import PreparedTask
 from downroute.study.result import TaskResult
 from downroute.study.settings import StudySettings
 from downroute.study.study import (
-    Finding,
-    PreparedTask,
     conclude,
     margin_of,
     new_policy,

@@ -53,6 +53,10 @@ class TaskResult:
     looks: tuple[Look, ...] = ()
     need: Need | None = None
     saving: Saving | None = None
+    p_value: float | None = None
+    """Of "the gap is the margin or more", the looks taken into account."""
+    stands_among_all: bool | None = None
+    """For a route among several tasks: whether it also stands under Benjamini–Hochberg."""
     message: str | None = None
     evidence: Mapping[str, Json] | None = None
     others: tuple[TaskResult, ...] = ()
@@ -88,6 +92,8 @@ class TaskResult:
             "discordance": self.discordance,
             "looks": [_look_json(look) for look in self.looks],
             "stopped": self.stopped.value,
+            "p_value": self.p_value,
+            "stands_among_all": self.stands_among_all,
             "verdict": self.verdict,
             "need": _need_json(self.need),
             "models": list(self.models),

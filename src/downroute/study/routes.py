@@ -37,6 +37,7 @@ def evidence(
         "margin": margin,
         **({"relative": True} if relative else {}),
         "confidence": confidence,
+        **({} if result.stands_among_all is not False else {"stands_among_all": False}),
         "escalation": 0.0,
         "mean_cost_usd": {},
         "snapshots": dict(snapshots),

@@ -10,62 +10,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from downroute.config import Settings
 from downroute.errors import BudgetError, TaskStoppedError, UsageError
 from downroute.money.rates import Rates
-from downroute.prompts import digest
-from downroute.records import Example, Measurement
+from downroute.records import Measurement
 from downroute.routing.policy import merge_routes
+from downroute.stats.multiple import benjamini_hochberg
 from downroute.store import Store
-from downroute.study.choice import Choice, choose_scorer
+from downroute.study.choice import choose_scorer
+from downroute.study.conclusion import Finding, data_digest, result_of, snapshots
 from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
 from downroute.study.faults import FaultRun
-from downroute.study.look import Rules, Scores, discordance
+from downroute.study.look import Rules
 from downroute.study.measurement import Candidate, Paying, measure
 from downroute.study.pairs import Pair, PairScore, pair_up
-from downroute.study.plan import TaskPlan, fewest_pairs, plan_task
-from downroute.study.result import Need, TaskResult
+from downroute.study.plan import plan_task
+from downroute.study.prepared import PreparedTask
+from downroute.study.result import TaskResult
 from downroute.study.routes import changes_policy, evidence, route_entry
 from downroute.study.sampling import Sampler, examples
-from downroute.study.saving import saving
 from downroute.study.settings import StudySettings
 from downroute.study.verdict import Judgement, Outcome, Stopped, judge
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedTask:
-    """A task ready to be measured."""
-
-    found: FoundTask
-    examples: tuple[Example, ...]
-    choice: Choice
-    plan: TaskPlan
-    fingerprints: tuple[str, ...]
-    left_out: Counter[str]
-
-    @property
-    def name(self) -> str:
-        return self.plan.task
-
-    def worth_measuring(self, question: StudySettings, margin: float) -> bool:
-        """A task with fewer requests than could ever show the margin is measured only when it
-        was asked for by name."""
-        if self.name in question.tasks:
-            return bool(self.examples)
-        return len(self.examples) >= fewest_pairs(margin, alpha=question.alpha)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A task's result with the pairs it stands on, for grading files and reports."""
-
-    result: TaskResult
-    pairs: tuple[Pair, ...]
-    measured: tuple[Measurement, ...]
 
 
 def prepare(
@@ -176,7 +144,7 @@ async def study_task(
         judgement = judge(pairs, done, rules)
         if judgement.outcome is not None:
             break
-    result = _result(task, candidate, question, rules, judgement, pairs, measured)
+    result = result_of(task, candidate.model, question, rules, judgement, pairs, measured)
     return Finding(replace(result, message=message), tuple(pairs), tuple(measured))
 
 
@@ -191,9 +159,10 @@ def conclude(
 ) -> list[TaskResult]:
     """The results with the evidence a policy may cite."""
     by_name = {task.name: task for task in prepared}
+    stands = stands_among_all([f.result for f in findings])
     concluded = []
     for finding in findings:
-        result = finding.result
+        result = replace(finding.result, stands_among_all=stands.get(finding.result.task))
         task = by_name[result.task]
         facts = evidence(
             result,
@@ -202,11 +171,26 @@ def conclude(
             relative=question.relative,
             confidence=question.confidence,
             started_at=started_at,
-            snapshots=_snapshots(finding),
-            data_digest=_data_digest(finding, task),
+            snapshots=snapshots(finding),
+            data_digest=data_digest(finding, task),
         )
         concluded.append(result.with_evidence(facts) if result.interval else result)
     return concluded
+
+
+def stands_among_all(results: Sequence[TaskResult]) -> dict[str, bool]:
+    """Of several tasks measured together, for each that is routed, whether it also stands under
+    Benjamini–Hochberg at a false discovery rate of 10 %: each verdict alone may be wrong in 5 of
+    100 cases, and twenty such verdicts hold a wrong one more often than not."""
+    tested = [r for r in results if r.p_value is not None]
+    if len(tested) < 2:
+        return {}
+    marks = benjamini_hochberg([r.p_value or 0.0 for r in tested])
+    return {
+        r.task: bool(mark)
+        for r, mark in zip(tested, marks, strict=True)
+        if r.outcome is Outcome.ROUTE
+    }
 
 
 def new_policy(
@@ -251,73 +235,3 @@ def _wanted(found: Sequence[FoundTask], question: StudySettings) -> list[FoundTa
             f"answers of: {', '.join(names)}"
         )
     return answered
-
-
-def _result(
-    task: PreparedTask,
-    candidate: Candidate,
-    question: StudySettings,
-    rules: Rules,
-    judgement: Judgement,
-    pairs: Sequence[Pair],
-    measured: Sequence[Measurement],
-) -> TaskResult:
-    last = judgement.looks[-1] if judgement.looks else None
-    seen = list(pairs[: last.examples]) if last else []
-    by_id = {e.id: e for e in task.examples}
-    costs = [by_id[m.example_id].baseline_cost_usd for m in measured]
-    paid = [m.cost_usd for m in measured]
-    return TaskResult(
-        task=task.name,
-        shape=task.plan.shape,
-        baseline=question.baseline,
-        candidate=candidate.model,
-        outcome=judgement.outcome or Outcome.INCONCLUSIVE,
-        stopped=judgement.stopped or Stopped.MAXIMUM,
-        examples=last.examples if last else 0,
-        graded=judgement.graded,
-        unscored=last.unscored if last else 0,
-        scorer=task.choice.name,
-        scorer_reason=task.choice.reason,
-        replace=question.replace,
-        scores={
-            question.baseline: _mean([p.baseline for p in seen]),
-            candidate.model: _mean([p.candidate for p in seen]),
-        },
-        interval=last.interval if last else None,
-        discordance=discordance(seen),
-        looks=judgement.looks,
-        need=_need(judgement, seen, rules, paid),
-        saving=saving(costs, paid, sum(c or 0.0 for c in paid), task.found.calls_per_month),
-    )
-
-
-def _need(
-    judgement: Judgement, pairs: Sequence[Pair], rules: Rules, paid: Sequence[float | None]
-) -> Need | None:
-    if judgement.outcome is not Outcome.INCONCLUSIVE or not pairs:
-        return None
-    if judgement.stopped is Stopped.GRADES:
-        return Need(grades=sum(p.to_grade for p in pairs), of=len(pairs))
-    more = Scores.of(pairs).pairs_needed(rules)
-    if more is None:
-        return None
-    known = [c for c in paid if c is not None]
-    cost = more * sum(known) / len(known) if known and len(known) == len(paid) else None
-    return Need(pairs=more, cost_usd=cost)
-
-
-def _mean(scores: Sequence[float | None]) -> float | None:
-    """The mean of scores that are all known; ``None`` where a tie hides what it was worth."""
-    known = [s for s in scores if s is not None]
-    return sum(known) / len(known) if known and len(known) == len(scores) else None
-
-
-def _snapshots(finding: Finding) -> dict[str, str]:
-    seen = {m.snapshot for m in finding.measured if m.snapshot}
-    return {finding.result.candidate: ", ".join(sorted(seen))} if seen else {}
-
-
-def _data_digest(finding: Finding, task: PreparedTask) -> str:
-    requests = {e.id: e.request_digest for e in task.examples}
-    return digest([[requests[p.example_id], p.key, p.baseline, p.candidate] for p in finding.pairs])

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from downroute.stats.sequential import bounds, conditional_power
+from downroute.stats.sequential import bounds, conditional_power, stagewise_p
 from downroute.study.look import Look, Rules, look_at
 from downroute.study.pairs import Pair
 
@@ -49,6 +49,14 @@ class Judgement:
     stopped: Stopped | None
     looks: tuple[Look, ...]
     graded: int
+
+    def p_value(self, rules: Rules) -> float | None:
+        """Of "the gap is the margin or more", by the stage-wise ordering of the looks taken;
+        ``None`` where nothing was seen or the grades that are missing could change it."""
+        if not self.looks or self.looks[-1].pairs == 0 or self.looks[-1].ungraded:
+            return None
+        sizes = rising([look.pairs for look in self.looks])
+        return stagewise_p(sizes, rules.schedule[-1], rules.alpha, self.looks[-1].z)
 
 
 def judge(pairs: Sequence[Pair], done: int, rules: Rules) -> Judgement:
@@ -107,8 +115,13 @@ def _scorable_sizes(pairs: Sequence[Pair], schedule: Sequence[int], done: int) -
     """The looks in pairs that count: as found for looks done, as planned for those to come."""
     found = [sum(p.unscored is None for p in pairs[:n]) for n in schedule[:done]]
     lost = schedule[done - 1] - found[-1]
-    sizes = found + [n - lost for n in schedule[done:]]
-    rising: list[int] = []
+    return rising(found + [n - lost for n in schedule[done:]])
+
+
+def rising(sizes: Sequence[int]) -> list[int]:
+    """``sizes`` with each at least one more than the one before, as a sequence of looks must be
+    even where not one pair between two of them could be scored."""
+    lifted: list[int] = []
     for size in sizes:
-        rising.append(max(size, rising[-1] + 1 if rising else 1))
-    return rising
+        lifted.append(max(size, lifted[-1] + 1 if lifted else 1))
+    return lifted

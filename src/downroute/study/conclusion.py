@@ -1,0 +1,103 @@
+"""Pairs and answers of one task and candidate → its result. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from downroute.prompts import digest
+from downroute.records import Measurement
+from downroute.study.look import Rules, Scores, discordance
+from downroute.study.pairs import Pair
+from downroute.study.prepared import PreparedTask
+from downroute.study.result import Need, TaskResult
+from downroute.study.saving import saving
+from downroute.study.settings import StudySettings
+from downroute.study.verdict import Judgement, Outcome, Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A task's result with the pairs it stands on, for grading files and reports."""
+
+    result: TaskResult
+    pairs: tuple[Pair, ...]
+    measured: tuple[Measurement, ...]
+
+
+def result_of(
+    task: PreparedTask,
+    candidate: str,
+    question: StudySettings,
+    rules: Rules,
+    judgement: Judgement,
+    pairs: Sequence[Pair],
+    measured: Sequence[Measurement],
+) -> TaskResult:
+    """What ``judgement`` says of one task measured with ``candidate``."""
+    last = judgement.looks[-1] if judgement.looks else None
+    seen = list(pairs[: last.examples]) if last else []
+    by_id = {e.id: e for e in task.examples}
+    # A call that never came through cost nothing and says nothing of what an answer costs.
+    answered = [m for m in measured if m.error is None]
+    costs = [by_id[m.example_id].baseline_cost_usd for m in answered]
+    paid = [m.cost_usd for m in answered]
+    return TaskResult(
+        task=task.name,
+        shape=task.plan.shape,
+        baseline=question.baseline,
+        candidate=candidate,
+        outcome=judgement.outcome or Outcome.INCONCLUSIVE,
+        stopped=judgement.stopped or Stopped.MAXIMUM,
+        examples=last.examples if last else 0,
+        graded=judgement.graded,
+        unscored=last.unscored if last else 0,
+        scorer=task.choice.name,
+        scorer_reason=task.choice.reason,
+        replace=question.replace,
+        scores={
+            question.baseline: _mean(seen, [p.baseline for p in seen]),
+            candidate: _mean(seen, [p.candidate for p in seen]),
+        },
+        interval=last.interval if last else None,
+        discordance=discordance(seen),
+        looks=judgement.looks,
+        p_value=judgement.p_value(rules),
+        need=_need(judgement, seen, rules, paid),
+        saving=saving(costs, paid, sum(c or 0.0 for c in paid), task.found.calls_per_month),
+    )
+
+
+def _need(
+    judgement: Judgement, pairs: Sequence[Pair], rules: Rules, paid: Sequence[float | None]
+) -> Need | None:
+    if judgement.outcome is not Outcome.INCONCLUSIVE or not pairs:
+        return None
+    if judgement.stopped is Stopped.GRADES:
+        return Need(grades=sum(p.to_grade for p in pairs), of=len(pairs))
+    more = Scores.of(pairs).pairs_needed(rules)
+    if more is None:
+        return None
+    known = [c for c in paid if c is not None]
+    cost = more * sum(known) / len(known) if known and len(known) == len(paid) else None
+    return Need(pairs=more, cost_usd=cost)
+
+
+def _mean(pairs: Sequence[Pair], scores: Sequence[float | None]) -> float | None:
+    """The mean score over the pairs that could be scored; ``None`` where a tie or a grade that
+    is missing hides what an answer was worth."""
+    scorable = [s for p, s in zip(pairs, scores, strict=True) if p.unscored is None]
+    known = [s for s in scorable if s is not None]
+    return sum(known) / len(known) if known and len(known) == len(scorable) else None
+
+
+def snapshots(finding: Finding) -> dict[str, str]:
+    """The model version the candidate's upstream reported; all of them where it changed."""
+    seen = {m.snapshot for m in finding.measured if m.snapshot}
+    return {finding.result.candidate: ", ".join(sorted(seen))} if seen else {}
+
+
+def data_digest(finding: Finding, task: PreparedTask) -> str:
+    """Identity of what the result stands on: each pair's request, answers and scores."""
+    requests = {e.id: e.request_digest for e in task.examples}
+    return digest([[requests[p.example_id], p.key, p.baseline, p.candidate] for p in finding.pairs])
