@@ -9,7 +9,11 @@ upstreams:
   second: {base_url: "https://example.test/"}
 models:
   large: {upstream: first}
-  luna: {upstream: second, set: {reasoning_effort: low}, rename: {max_tokens: max_completion_tokens}, drop: [temperature]}
+  luna:
+    upstream: second
+    set: {reasoning_effort: low}
+    rename: {max_tokens: max_completion_tokens}
+    drop: [temperature]
 prices:
   large: {input: 2.5, output: 10, cached_input: 1.25, date: 2026-11-01}
 store: {bodies: redacted}

@@ -54,3 +54,9 @@ def test_schemas_are_found_where_they_stand():
     assert response_schema(request) == schema
     assert wants_json(request)
     assert response_schema(PLAIN) is None and not wants_json(PLAIN)
+
+
+def test_what_is_no_list_reads_as_empty():
+    odd = {"messages": "hello", "tools": 5}
+    assert system_text(odd) == "" and tool_schemas(odd) == {}
+    assert request_digest(odd) != request_digest({"messages": []})

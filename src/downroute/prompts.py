@@ -38,9 +38,7 @@ def content_text(content: Json) -> str:
 
 def messages(request: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     """The well-formed messages of a request, in order."""
-    for message in request.get("messages") or ():
-        if isinstance(message, Mapping):
-            yield message
+    yield from _mappings(request.get("messages"))
 
 
 def system_text(request: Mapping[str, Json]) -> str:
@@ -64,8 +62,8 @@ def input_text(request: Mapping[str, Json]) -> str:
 def tool_schemas(request: Mapping[str, Json]) -> dict[str, Json]:
     """Each offered function's name → its parameters schema (``{}`` where it names none)."""
     found: dict[str, Json] = {}
-    for tool in request.get("tools") or ():
-        function = tool.get("function") if isinstance(tool, Mapping) else None
+    for tool in _mappings(request.get("tools")):
+        function = tool.get("function")
         if isinstance(function, Mapping) and isinstance(function.get("name"), str):
             found[function["name"]] = function.get("parameters") or {}
     return found
@@ -95,13 +93,20 @@ def request_digest(request: Mapping[str, Json]) -> str:
     """
     body: dict[str, Any] = {"messages": [_plain(m) for m in messages(request)]}
     if request.get("tools"):
-        body["tools"] = [_plain(t) for t in request["tools"]]
+        body["tools"] = _plain(request["tools"])
     return digest(body)
 
 
 def canonical_request(request: Mapping[str, Json]) -> dict[str, Json]:
     """A request without its delivery keys: everything that may change the answer."""
     return {k: v for k, v in request.items() if k not in DELIVERY_KEYS and v is not None}
+
+
+def _mappings(value: Json) -> Iterator[Mapping[str, Json]]:
+    """The objects in a list; nothing where a client sent something else."""
+    for entry in value if isinstance(value, (list, tuple)) else ():
+        if isinstance(entry, Mapping):
+            yield entry
 
 
 def _plain(value: Json) -> Json:

@@ -33,6 +33,7 @@ LONG = "a sentence that goes on for a good while and then some more before it en
         (RECORDS, "json_fields"),
         ([(f"person {i} of note", f"Person {i} of note") for i in range(30)], "exact"),
         ([(LONG + str(i), LONG) for i in range(20)], None),
+        ([(f"{LONG} So the answer is {i}.", str(i)) for i in range(20)], "number"),
         ([("```python\nx = 1\n```", "x = 1")] * 20, None),
     ],
 )
@@ -58,10 +59,9 @@ def test_a_scorer_that_fails_the_baseline_itself_is_not_suggested():
     assert suggested(rows) is None
 
 
-def test_a_schema_suggests_its_validation_and_fences_where_the_log_has_them():
-    assert suggested([("{}", None)] * 9, response_format=SCHEMA) == "json_schema"
-    fenced = [("```json\n{}\n```", None)] * 9
-    assert suggested(fenced, response_format=SCHEMA) == "json_schema:fenced=true"
+def test_the_form_alone_is_never_the_rubric():
+    rows = [(f'{{"name": "n{i}", "total": {i}}}', None) for i in range(20)]
+    assert suggested(rows, response_format=SCHEMA) == "json_fields"
 
 
 def test_tool_calls_suggest_themselves():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from downroute.cli.pricing import price_table
+from downroute.cli.pricing import price_table, pricing
 from downroute.cli.study_output import (
     print_diff,
     print_left_out,
@@ -85,6 +85,7 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         )
     with Store.open(wishes.store, create=False) as store, store.lock(LOCK):
         policy_text = _read_policy(wishes.policy)
+        store.calls.fill_missing_costs(pricing(prices))
         prepared = prepare(store, question, settings, prices.rates)
         worth = [
             t

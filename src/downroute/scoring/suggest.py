@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from downroute.answers.final_value import FINAL_KEYS, as_text, final_key, final_reference, is_number
-from downroute.answers.json_value import find_json, read_json
+from downroute.answers.json_value import find_json
 from downroute.answers.number import is_measure
 from downroute.answers.shape import Shape
-from downroute.prompts import response_schema, tool_schemas
+from downroute.prompts import tool_schemas
 from downroute.records import Example, Json
 from downroute.scoring.scorer import Scorer
 from downroute.scoring.spec import build_scorer
@@ -22,6 +22,9 @@ FLOOR = 0.1
 
 def suggest(shape: str, examples: Sequence[Example]) -> tuple[str, str] | None:
     """A scorer as `spec` writes it, and why; ``None`` where no rule can judge such answers.
+
+    `json_schema` is never suggested: that an answer has the form asked for says nothing of what
+    it says, and where the upstream enforces the form every candidate would pass.
 
     Where the examples have references, a scorer is suggested only if it passes at least some of
     the baseline's own answers. Where they have none, the suggested scorer says which answers are
@@ -40,8 +43,6 @@ def suggest(shape: str, examples: Sequence[Example]) -> tuple[str, str] | None:
 
 
 def _without_references(shape: str, examples: Sequence[Example]) -> tuple[str, str]:
-    if _share_with_schema(examples) > 0.5:
-        return _schema(examples)
     if shape == Shape.TOOL_CALLS:
         return "tool_call", "the answers are tool calls; without references equal calls tie"
     name = "number" if shape == Shape.NUMBER else "json_fields" if shape == Shape.JSON else "exact"
@@ -55,25 +56,18 @@ def _by_reference(
     offers_tools = _nearly_all(bool(tool_schemas(e.request)) for e in examples)
     if offers_tools and all(wanted_calls(r) is not None for r in references):
         return "tool_call", "the references are tool calls"
-    if shape in (Shape.CODE, Shape.LONG_TEXT, Shape.TOOL_CALLS, Shape.UNKNOWN):
+    if shape in (Shape.CODE, Shape.TOOL_CALLS, Shape.UNKNOWN):
         return None
     if shape == Shape.JSON and _nearly_all(_is_record(r) for r in references):
         return "json_fields", "the references are JSON objects"
     finals = [final_reference(r).value for r in references]
     if _nearly_all(is_number(v) or (isinstance(v, str) and is_measure(v)) for v in finals):
         return _with_field("number", examples), "the references are numbers"
+    if shape == Shape.LONG_TEXT:
+        return None
     if _nearly_all(_is_short(v, SHORT_WORDS) for v in finals):
         return _with_field("exact", examples), "the references are short answers"
-    return _schema(examples) if _share_with_schema(examples) > 0.5 else None
-
-
-def _schema(examples: Sequence[Example]) -> tuple[str, str]:
-    texts = [e.baseline_answer.text for e in examples if e.baseline_answer.text]
-    bare = sum(read_json(text) is not None for text in texts)
-    fenced = sum(read_json(text, fenced=True) is not None for text in texts) - bare
-    if fenced > bare:
-        return "json_schema:fenced=true", "the requests bring a schema; answers come in code fences"
-    return "json_schema", "the requests bring a schema"
+    return None
 
 
 def _with_field(name: str, examples: Sequence[Example]) -> str:
@@ -94,10 +88,6 @@ def _passes_baseline(scorer: Scorer, examples: Sequence[Example]) -> bool:
     ]
     known = [s for s in scores if s is not None]
     return bool(known) and sum(known) >= FLOOR * len(known)
-
-
-def _share_with_schema(examples: Sequence[Example]) -> float:
-    return sum(response_schema(e.request) is not None for e in examples) / len(examples)
 
 
 def _is_short(value: Json, words: int) -> bool:
