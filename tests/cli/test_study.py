@@ -99,7 +99,8 @@ def test_the_budget_stops_it_and_a_larger_one_goes_on_without_asking_again(
         assert second.code == 0, second.err
         again = json.loads(second.out)
     asked = [line["digest"] for line in lines(work / "asked.jsonl")]
-    assert len(asked) == len(set(asked)) == again["tasks"][0]["examples"]
+    assert len(asked) == len(set(asked))
+    assert 0 <= len(asked) - again["tasks"][0]["examples"] <= 16
     assert again["study"] == report["study"]
 
 
@@ -120,7 +121,7 @@ def test_a_killed_study_repeats_at_most_the_calls_in_flight(work, imported, down
     assert done.code == 0, done.err
     asked = [line["digest"] for line in lines(log)]
     report = json.loads(done.out)
-    assert len(set(asked)) == report["tasks"][0]["examples"]
+    assert 0 <= len(set(asked)) - report["tasks"][0]["examples"] <= 4
     assert len(asked) - len(set(asked)) <= 4
     assert report["possibly_paid_calls"] <= 4
 

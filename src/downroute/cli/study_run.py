@@ -202,7 +202,7 @@ async def _candidates(
     rates: Callable[[str], Rates | None],
 ) -> list[Candidate]:
     """Each candidate with a client of its upstream; models on one upstream share its slots."""
-    clients: dict[str, tuple[Client, asyncio.Semaphore]] = {}
+    clients: dict[str, tuple[Client, asyncio.Semaphore, int]] = {}
     found = []
     for model in question.candidates:
         name, upstream = settings.upstream_of(model)
@@ -218,8 +218,8 @@ async def _candidates(
                     connections=slots,
                 )
             )
-            clients[name] = client, asyncio.Semaphore(slots)
-        client, semaphore = clients[name]
+            clients[name] = client, asyncio.Semaphore(slots), slots
+        client, semaphore, concurrency = clients[name]
         own = settings.model(model)
         found.append(
             Candidate(
@@ -228,6 +228,7 @@ async def _candidates(
                 adapt=_adapter(own.name or model, own.set, own.rename, own.drop),
                 ask=client.ask,
                 slots=semaphore,
+                concurrency=concurrency,
                 rates=rates(model),
             )
         )

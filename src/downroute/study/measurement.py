@@ -28,13 +28,14 @@ Ask = Callable[[Mapping[str, Json]], Awaitable[Reply]]
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A model as a study asks it: ``adapt`` gives the request body it is sent, ``ask`` sends it,
-    ``slots`` bounds how many calls its upstream is sent at a time."""
+    ``slots`` bounds how many calls its upstream is sent at a time, which is ``concurrency``."""
 
     model: str
     upstream: str
     adapt: Callable[[Mapping[str, Json]], Mapping[str, Json]]
     ask: Ask
     slots: asyncio.Semaphore
+    concurrency: int
     rates: Rates | None
 
 
@@ -49,45 +50,65 @@ class Paying:
     """Called with task and model after each answer."""
 
 
-async def measure(
-    task: str,
-    examples: Sequence[Example],
-    candidate: Candidate,
-    paying: Paying,
-    faults: FaultRun,
-) -> list[Measurement]:
-    """The candidate's answers to ``examples``, in their order, not yet scored.
+class Measuring:
+    """One task measured with one candidate, batch after batch.
 
-    Until one call was answered properly they are asked one at a time, so that a fault common to
-    all costs at most a handful of calls.
-
-    Raises:
-        BudgetError: the budget is reached; what was measured is in the journal.
-        TaskStoppedError: every call fails the same way.
+    Until one call was answered properly examples are asked one at a time, so that a fault common
+    to all costs at most a handful of calls.
     """
-    done: dict[int, Measurement] = {}
-    waiting = list(enumerate(examples))
-    while waiting and not faults.proven:
-        index, example = waiting.pop(0)
-        done[index] = await _measure_one(task, example, candidate, paying, faults)
-    stopped: list[DownrouteError] = []
 
-    async def one(index: int, example: Example) -> None:
-        # After a stop nothing new is sent, but what is in flight is awaited: it is being paid.
-        async with candidate.slots:
-            if stopped:
-                return
+    def __init__(self, task: str, candidate: Candidate, paying: Paying):
+        self._task = task
+        self._candidate = candidate
+        self._paying = paying
+        self._faults = FaultRun(task, candidate.model)
+        self._asked: dict[str, asyncio.Task[Measurement | None]] = {}
+        self._stopped: DownrouteError | None = None
+
+    async def measure(
+        self, examples: Sequence[Example], ahead: Sequence[Example] = ()
+    ) -> list[Measurement]:
+        """The candidate's answers to ``examples``, in their order, not yet scored.
+
+        ``ahead`` are started as soon as nothing of ``examples`` waits for a slot any more, so
+        that the slots are not idle while the slowest calls come in.
+
+        Raises:
+            BudgetError: the budget is reached; what was measured is in the journal.
+            TaskStoppedError: every call fails the same way.
+        """
+        for example in examples:
+            if not self._faults.proven and self._stopped is None:
+                await self._start(example)
+        found = [self._start(example) for example in examples]
+        for example in ahead if self._stopped is None else ():
+            self._start(example)
+        answers = await asyncio.gather(*found)
+        if self._stopped is not None:
+            raise self._stopped
+        return [answer for answer in answers if answer is not None]
+
+    async def finish(self) -> None:
+        """Send nothing more, and await what is in flight: it is being paid."""
+        self._stopped = self._stopped or TaskStoppedError(f"{self._task}: over")
+        await asyncio.gather(*self._asked.values())
+
+    def _start(self, example: Example) -> asyncio.Task[Measurement | None]:
+        if example.id not in self._asked:
+            self._asked[example.id] = asyncio.ensure_future(self._one(example))
+        return self._asked[example.id]
+
+    async def _one(self, example: Example) -> Measurement | None:
+        async with self._candidate.slots:
+            if self._stopped is not None:
+                return None
             try:
-                done[index] = await _measure_one(task, example, candidate, paying, faults)
+                return await _measure_one(
+                    self._task, example, self._candidate, self._paying, self._faults
+                )
             except (BudgetError, TaskStoppedError) as reason:
-                stopped.append(reason)
-
-    async with asyncio.TaskGroup() as group:
-        for index, example in waiting:
-            group.create_task(one(index, example))
-    if stopped:
-        raise stopped[0]
-    return [done[i] for i in range(len(examples))]
+                self._stopped = reason
+                return None
 
 
 async def _measure_one(

@@ -23,9 +23,8 @@ from downroute.store import Store
 from downroute.study.choice import choose_scorer
 from downroute.study.conclusion import Finding, data_digest, result_of, snapshots
 from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
-from downroute.study.faults import FaultRun
 from downroute.study.look import Rules
-from downroute.study.measurement import Candidate, Paying, measure
+from downroute.study.measurement import Candidate, Measuring, Paying
 from downroute.study.pairs import Pair, PairScore, pair_up
 from downroute.study.plan import plan_task
 from downroute.study.prepared import PreparedTask
@@ -92,7 +91,9 @@ async def run(
     async def one(task: PreparedTask) -> Finding:
         findings: list[Finding] = []
         for candidate in ordered:
-            finding = await study_task(task, candidate, paying, question, config, grades)
+            # Many tasks keep the slots busy by themselves; asking ahead would only cost more.
+            ahead = candidate.concurrency // len(worth)
+            finding = await study_task(task, candidate, paying, question, config, grades, ahead)
             findings.append(finding)
             if finding.result.outcome is Outcome.ROUTE:
                 break
@@ -113,8 +114,12 @@ async def study_task(
     question: StudySettings,
     config: Settings,
     grades: Mapping[str, PairScore],
+    lookahead: int = 0,
 ) -> Finding:
-    """One task, one candidate: look after look until the pairs decide or nothing is left."""
+    """One task, one candidate: look after look until the pairs decide or nothing is left.
+
+    ``lookahead`` is how many examples beyond a look may be asked while it comes in.
+    """
     rules = Rules(
         margin=margin_of(task.name, question, config),
         alpha=question.alpha,
@@ -122,7 +127,7 @@ async def study_task(
         relative=question.relative,
         seed=question.seed,
     )
-    faults = FaultRun(task.name, candidate.model)
+    measuring = Measuring(task.name, candidate, paying)
     measured: list[Measurement] = []
     pairs: list[Pair] = []
     judgement = Judgement(None, None, (), 0)
@@ -130,7 +135,7 @@ async def study_task(
     for done, until in enumerate(rules.schedule, start=1):
         batch = task.examples[len(measured) : until]
         try:
-            measured += await measure(task.name, batch, candidate, paying, faults)
+            measured += await measuring.measure(batch, task.examples[until : until + lookahead])
         except BudgetError as reason:
             message = str(reason)
             judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, stopped=Stopped.BUDGET)
@@ -144,6 +149,7 @@ async def study_task(
         judgement = judge(pairs, done, rules)
         if judgement.outcome is not None:
             break
+    await measuring.finish()
     result = result_of(task, candidate.model, question, rules, judgement, pairs, measured)
     return Finding(replace(result, message=message), tuple(pairs), tuple(measured))
 
