@@ -37,6 +37,7 @@ def test_from_a_log_to_a_saving_and_round_again(work, recording, downroute, repl
         assert verdict["verdict"] == "route"
         assert downroute("policy", "check").code == 0
 
+        measured = len(lines(work / "asked.jsonl"))
         config = work / "downroute.yaml"
         config.write_text(config.read_text() + "store: {bodies: full}\n")
         with serve("--upstream", upstream) as gateway:
@@ -53,7 +54,9 @@ def test_from_a_log_to_a_saving_and_round_again(work, recording, downroute, repl
                 ask(client, number, "triage")
 
         report = json.loads(downroute("report", "--json").out)
-        assert report["spent_usd"] == pytest.approx(spent(work / "asked.jsonl", report, first))
+        served = lines(work / "asked.jsonl")[measured:]
+        assert report["calls"] == len(served)
+        assert report["spent_usd"] == pytest.approx(spent(served))
         again = downroute(*pair, "--yes", "--json", "--examples", "100", "--policy", "second.yaml")
     assert again.code in (0, 101), again.err
     assert json.loads(again.out)["tasks"][0]["examples"] == 100
@@ -68,12 +71,13 @@ def until(step, decision):
     raise AssertionError(f"never {decision}")
 
 
-def spent(log, report, study):
+def lines(file):
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def spent(served):
     """The gateway's spending, recomputed from the upstream's own log alone."""
     rates = {"large": (2.5e-6, 10e-6), "small": (0.15e-6, 0.6e-6)}
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    measured = json.loads(study.out)["tasks"][0]["examples"]
-    served = lines[measured : measured + report["calls"]]
     return sum(
         line["usage"]["prompt_tokens"] * rates[line["model"]][0]
         + line["usage"]["completion_tokens"] * rates[line["model"]][1]
