@@ -1,5 +1,4 @@
 from downroute.prompts import (
-    input_text,
     request_digest,
     response_schema,
     system_text,
@@ -38,9 +37,8 @@ def test_the_digest_changes_with_messages_tools_and_images():
     assert len({request_digest(r) for r in [PLAIN, *others]}) == 4
 
 
-def test_instructions_and_input_are_told_apart():
+def test_instructions_are_told_from_input():
     assert system_text(PLAIN) == "Be brief."
-    assert input_text(PLAIN) == "Hi"
 
 
 def test_schemas_are_found_where_they_stand():

@@ -50,15 +50,6 @@ def system_text(request: Mapping[str, Json]) -> str:
     )
 
 
-def input_text(request: Mapping[str, Json]) -> str:
-    """What the request brings besides its instructions: every message that is no system message."""
-    return "\n".join(
-        content_text(m.get("content"))
-        for m in messages(request)
-        if m.get("role") not in ("system", "developer")
-    )
-
-
 def tool_schemas(request: Mapping[str, Json]) -> dict[str, Json]:
     """Each offered function's name → its parameters schema (``{}`` where it names none)."""
     found: dict[str, Json] = {}

@@ -95,6 +95,9 @@ def test_the_budget_stops_it_and_a_larger_one_goes_on_without_asking_again(
         report = json.loads(first.out)
         assert report["tasks"][0]["stopped"] == "budget reached"
         assert 0 < report["spent_usd"] <= 0.0005
+        partial = report["tasks"][0]
+        assert partial["verdict"] == "inconclusive" and 0 < partial["examples"] < 100
+        assert partial["gap_low"] < partial["gap"] < partial["gap_high"]
         second = downroute(*PAIR, "--upstream", url, "--yes", "--json", "--budget", "1")
         assert second.code == 0, second.err
         again = json.loads(second.out)

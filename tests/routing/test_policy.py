@@ -3,7 +3,7 @@ import pytest
 from downroute.errors import PolicyError
 from downroute.records import Bounds, CheckSpec, LinearScore
 from downroute.routing.fingerprint import BLANK
-from downroute.routing.policy import merge_routes, policy_schema, read_policy, remove_routes
+from downroute.routing.policy import merge_routes, policy_schema, read_policy
 
 EXAMPLE = """\
 # ours, by hand
@@ -111,11 +111,6 @@ def test_merging_into_nothing_makes_a_policy():
     merged = merge_routes("", "p.yaml", [FRESH, {**FRESH, "task": "b", "match": {"task": "b"}}])
     assert [r.task for r in read_policy(merged).routes] == ["triage", "b"]
     assert merge_routes(merged, "p.yaml", [FRESH]) == merged
-
-
-def test_removing_leaves_the_rest():
-    rest = read_policy(remove_routes(EXAMPLE, "p.yaml", {"triage"}))
-    assert [r.task for r in rest.routes] == ["chat"]
 
 
 def test_the_schema_names_every_setting_of_a_route():

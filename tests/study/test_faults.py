@@ -13,15 +13,15 @@ def refused(param=None, status=400, text="bad request 17"):
 
 
 def test_five_equal_refusals_in_a_row_stop_the_task_and_name_the_parameter():
-    run = FaultRun("triage", "small")
+    run = FaultRun("small")
     for number in range(4):
         run.see(refused("max_tokens", text=f"request {number} is wrong"))
-    with pytest.raises(TaskStoppedError, match=r"triage: 5 calls .*'max_tokens'.*models: \{small"):
+    with pytest.raises(TaskStoppedError, match=r"5 calls .*'max_tokens'.*models: \{small"):
         run.see(refused("max_tokens"))
 
 
 def test_a_good_answer_in_between_begins_the_count_anew():
-    run = FaultRun("t", "small")
+    run = FaultRun("small")
     for _ in range(3):
         for reply in [refused()] * 4 + [GOOD]:
             run.see(reply)
@@ -29,14 +29,14 @@ def test_a_good_answer_in_between_begins_the_count_anew():
 
 
 def test_different_faults_do_not_add_up():
-    run = FaultRun("t", "small")
+    run = FaultRun("small")
     for number in range(20):
         run.see(refused(status=400 + 13 * (number % 2)))
     assert not run.proven
 
 
 def test_empty_answers_cut_by_length_name_max_tokens():
-    run = FaultRun("t", "small")
+    run = FaultRun("small")
     empty = Reply(status=200, answer=Answer("", finish_reason="length"))
     for _ in range(4):
         run.see(empty)
@@ -50,4 +50,4 @@ def test_empty_answers_cut_by_length_name_max_tokens():
 )
 def test_a_wrong_key_or_address_stops_at_once(reply):
     with pytest.raises(TaskStoppedError):
-        FaultRun("t", "small").see(reply)
+        FaultRun("small").see(reply)

@@ -132,7 +132,7 @@ def print_results(
 def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
     """What a reader of one verdict should know besides the table."""
     lines = []
-    if result.message:
+    if result.message and result.stopped is not Stopped.FAULT:
         lines.append(result.message)
     need = result.need
     if need is not None and need.grades:

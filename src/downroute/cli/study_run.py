@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from downroute.cli.pricing import price_table, pricing
@@ -135,6 +136,9 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
 
             write_verdicts_page(wishes.html, report, str(wishes.policy))
             output.print(f"page: {wishes.html}")
+        for result in results:
+            if result.stopped is Stopped.FAULT:
+                typer.echo(f"error: {result.task}: {result.message}", err=True)
         return exit_code(results)
 
 

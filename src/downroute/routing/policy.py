@@ -175,16 +175,6 @@ def merge_routes(text: str, name: str, routes: Sequence[Mapping[str, Json]]) -> 
     return merged
 
 
-def remove_routes(text: str, name: str, tasks: set[str]) -> str:
-    """``text`` without the routes of ``tasks``; everything else stays as it is."""
-    tree = yamlfile.parse(text, name, PolicyError)
-    routes = tree.get("routes") or []
-    for index in reversed(range(len(routes))):
-        if routes[index].get("task") in tasks:
-            del routes[index]
-    return yamlfile.dump(tree)
-
-
 def policy_schema() -> dict[str, Any]:
     """The JSON Schema of ``policy.yaml``, for editors."""
     schema = PolicyFile.model_json_schema()

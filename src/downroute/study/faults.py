@@ -16,8 +16,7 @@ AT_ONCE = frozenset({401, 403})
 class FaultRun:
     """Counts equal faults in a row, over the replies of one model to one task."""
 
-    def __init__(self, task: str, model: str):
-        self._task = task
+    def __init__(self, model: str):
         self._model = model
         self._fault: tuple[object, ...] | None = None
         self._length = 0
@@ -38,10 +37,10 @@ class FaultRun:
         self._length = self._length + 1 if fault == self._fault else 1
         self._fault = fault
         if reply.unreachable or reply.status in AT_ONCE:
-            raise TaskStoppedError(f"{self._task}: {reply.error}")
+            raise TaskStoppedError(f"{reply.error}; {remedy(reply, self._model)}")
         if self._length >= RUN_LENGTH:
             raise TaskStoppedError(
-                f"{self._task}: {RUN_LENGTH} calls in a row failed the same way: "
+                f"{RUN_LENGTH} calls in a row failed the same way: "
                 f"{reply.error or empty_answer(reply)}; {remedy(reply, self._model)}"
             )
 
@@ -70,6 +69,12 @@ def refused_for_content(status: int | None) -> bool:
 def remedy(reply: Reply, model: str) -> str:
     """What to change in ``downroute.yaml``."""
     settings = f"models: {{{model}: {{…}}}} in downroute.yaml"
+    if reply.unreachable:
+        return "nothing was asked of it"
+    if reply.status in AT_ONCE:
+        return "set the upstream's `key: env:VARIABLE` in downroute.yaml to one that it accepts"
+    if reply.code == "model_not_found" or reply.param == "model":
+        return f"if the upstream has another name for '{model}', give it as `name` under {settings}"
     if reply.param:
         return (
             f"the parameter is '{reply.param}'; change it with `drop`, `rename` or `set` under "

@@ -61,7 +61,7 @@ class Measuring:
         self._task = task
         self._candidate = candidate
         self._paying = paying
-        self._faults = FaultRun(task, candidate.model)
+        self._faults = FaultRun(candidate.model)
         self._asked: dict[str, asyncio.Task[Measurement | None]] = {}
         self._stopped: DownrouteError | None = None
 
@@ -87,6 +87,12 @@ class Measuring:
         if self._stopped is not None:
             raise self._stopped
         return [answer for answer in answers if answer is not None]
+
+    def answered(self, examples: Sequence[Example]) -> dict[str, Measurement]:
+        """What has come in of ``examples``, by example id."""
+        found = {e.id: self._asked[e.id] for e in examples if e.id in self._asked}
+        done = {i: task.result() for i, task in found.items() if task.done()}
+        return {i: answer for i, answer in done.items() if answer is not None}
 
     async def finish(self) -> None:
         """Send nothing more, and await what is in flight: it is being paid."""

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from downroute.config import Settings
-from downroute.errors import BudgetError, TaskStoppedError, UsageError
+from downroute.errors import BudgetError, DownrouteError, TaskStoppedError, UsageError
 from downroute.money.rates import Rates
-from downroute.records import Measurement
+from downroute.records import Example, Measurement
 from downroute.routing.policy import merge_routes
 from downroute.stats.multiple import benjamini_hochberg
 from downroute.store import Store
@@ -32,7 +32,7 @@ from downroute.study.result import TaskResult
 from downroute.study.routes import changes_policy, evidence, route_entry
 from downroute.study.sampling import Sampler, examples
 from downroute.study.settings import StudySettings
-from downroute.study.verdict import Judgement, Outcome, Stopped, judge
+from downroute.study.verdict import Judgement, Outcome, Stopped, judge, unfinished
 
 
 def prepare(
@@ -131,26 +131,33 @@ async def study_task(
     measured: list[Measurement] = []
     pairs: list[Pair] = []
     judgement = Judgement(None, None, (), 0)
-    message = None
+    stop: DownrouteError | None = None
+
+    def take(batch: Sequence[Example], answers: Sequence[Measurement]) -> None:
+        measured.extend(answers)
+        for example, answer in zip(batch, answers, strict=True):
+            pairs.append(pair_up(example, question.baseline, answer, task.choice.judge, grades))
+
     for done, until in enumerate(rules.schedule, start=1):
         batch = task.examples[len(measured) : until]
         try:
-            measured += await measuring.measure(batch, task.examples[until : until + lookahead])
-        except BudgetError as reason:
-            message = str(reason)
-            judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, stopped=Stopped.BUDGET)
+            take(batch, await measuring.measure(batch, task.examples[until : until + lookahead]))
+        except (BudgetError, TaskStoppedError) as reason:
+            stop = reason
             break
-        except TaskStoppedError as reason:
-            message = str(reason)
-            judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, stopped=Stopped.FAULT)
-            break
-        for example, answer in zip(batch, measured[len(pairs) :], strict=True):
-            pairs.append(pair_up(example, question.baseline, answer, task.choice.judge, grades))
         judgement = judge(pairs, done, rules)
         if judgement.outcome is not None:
             break
     await measuring.finish()
+    if isinstance(stop, BudgetError):
+        answered = measuring.answered(batch)
+        take([e for e in batch if e.id in answered], list(answered.values()))
+        judgement = unfinished(pairs, judgement, rules)
+    elif stop is not None:
+        # Whatever came in last is the fault's doing and is shown nowhere as the model's.
+        judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, stopped=Stopped.FAULT)
     result = result_of(task, candidate.model, question, rules, judgement, pairs, measured)
+    message = None if stop is None else str(stop)
     return Finding(replace(result, message=message), tuple(pairs), tuple(measured))
 
 

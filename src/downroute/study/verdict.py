@@ -52,7 +52,10 @@ class Judgement:
 
     def p_value(self, rules: Rules) -> float | None:
         """Of "the gap is the margin or more", by the stage-wise ordering of the looks taken;
-        ``None`` where nothing was seen or the grades that are missing could change it."""
+        ``None`` where nothing was seen, grades that are missing could change it, or the
+        test was cut short."""
+        if self.stopped in (Stopped.BUDGET, Stopped.FAULT):
+            return None
         if not self.looks or self.looks[-1].pairs == 0 or self.looks[-1].ungraded:
             return None
         sizes = rising([look.pairs for look in self.looks])
@@ -82,6 +85,16 @@ def judge(pairs: Sequence[Pair], done: int, rules: Rules) -> Judgement:
     open_pairs = any(look.ungraded for look in looks)
     stopped = Stopped.GRADES if open_pairs else Stopped.MAXIMUM
     return Judgement(Outcome.INCONCLUSIVE, stopped, tuple(looks), graded)
+
+
+def unfinished(pairs: Sequence[Pair], so_far: Judgement, rules: Rules) -> Judgement:
+    """The state of a test whose budget ended before its next look: what its pairs say so far, at
+    that look's bound, and no verdict."""
+    looks = so_far.looks
+    if len(pairs) > (looks[-1].examples if looks else 0):
+        z_bound = bounds(rules.schedule, rules.schedule[-1], rules.alpha)[len(looks)]
+        looks = (*looks, look_at(pairs, z_bound, rules))
+    return Judgement(Outcome.INCONCLUSIVE, Stopped.BUDGET, looks, _grades_in(pairs))
 
 
 def too_many_unscored(look: Look, margin: float) -> bool:
