@@ -15,6 +15,7 @@ from rich.text import Text
 from downroute.cli.tables import make_table
 from downroute.records import Json
 from downroute.reports.display import usd
+from downroute.stats.interval import Interval
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import TaskResult
 from downroute.study.settings import StudySettings
@@ -151,6 +152,11 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append("too many pairs could not be scored to call it shown")
     if result.unscored:
         lines.append(f"{result.unscored} pairs could not be scored and are in no number")
+    worst = result.worst_slice
+    if worst is not None and result.outcome is not Outcome.KEEP:
+        lines.append(
+            f"worst slice: {worst.name}, {worst.pairs} pairs, gap {points(worst.interval)}"
+        )
     if result.outcome is Outcome.ROUTE and not fingerprints:
         lines.append(
             "its requests cannot be told from other tasks' by what they say: clients must send "
@@ -162,10 +168,13 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
 
 def gap(result: TaskResult) -> str:
     """The gap in points with its interval."""
-    if result.interval is None:
-        return "—"
-    i = result.interval
-    return f"{i.estimate * 100:+.1f} [{i.low * 100:+.1f}, {i.high * 100:+.1f}]"
+    return "—" if result.interval is None else points(result.interval)
+
+
+def points(interval: Interval) -> str:
+    """An estimate with its interval, in points."""
+    middle, low, high = (x * 100 for x in (interval.estimate, interval.low, interval.high))
+    return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _row(result: TaskResult) -> list[str | Text]:

@@ -217,7 +217,8 @@ async def _candidates(
                     upstream.base_url,
                     api_key=read_secret(upstream.key),
                     headers=upstream.headers,
-                    name=name,
+                    # A URL from the command line stands in no file.
+                    name=None if wishes.upstream_url else name,
                     timeout_s=upstream.timeout_s,
                     connections=slots,
                 )

@@ -55,6 +55,7 @@ def _row(task: Mapping[str, Json], report: Mapping[str, Json]) -> dict[str, Json
         "gap_text": _gap(task),
         "bar": _bar(task, report["margin"]),
         "saving": task["saving_share"] if moves else None,
+        "worst": _worst(task),
         "next": next_step(task),
     }
 
@@ -85,6 +86,11 @@ def _gap(task: Mapping[str, Json]) -> str:
         return MISSING
     middle, low, high = (end * 100 for end in ends)
     return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def _worst(task: Mapping[str, Json]) -> str | None:
+    worst = task.get("worst_slice")
+    return None if worst is None else f"worst slice {worst['name']}: {_gap(worst)}"
 
 
 def _bar(task: Mapping[str, Json], margin: float) -> dict[str, float] | None:

@@ -13,6 +13,7 @@ from downroute.study.prepared import PreparedTask
 from downroute.study.result import Need, TaskResult
 from downroute.study.saving import saving
 from downroute.study.settings import StudySettings
+from downroute.study.slices import worst_slice
 from downroute.study.verdict import Judgement, Outcome, Stopped
 
 
@@ -62,6 +63,7 @@ def result_of(
         interval=last.interval if last else None,
         discordance=discordance(seen),
         looks=judgement.looks,
+        worst_slice=worst_slice(seen, by_id, rules),
         p_value=judgement.p_value(rules),
         need=_need(judgement, seen, rules, paid),
         saving=saving(costs, paid, sum(c or 0.0 for c in paid), task.found.calls_per_month),

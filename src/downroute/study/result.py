@@ -10,6 +10,7 @@ from downroute.records import Json
 from downroute.stats.interval import Interval
 from downroute.study.look import Look
 from downroute.study.saving import Saving
+from downroute.study.slices import Slice
 from downroute.study.verdict import Outcome, Stopped
 
 REPLACE_WORDS = {
@@ -53,6 +54,7 @@ class TaskResult:
     looks: tuple[Look, ...] = ()
     need: Need | None = None
     saving: Saving | None = None
+    worst_slice: Slice | None = None
     p_value: float | None = None
     """Of "the gap is the margin or more", the looks taken into account."""
     stands_among_all: bool | None = None
@@ -90,6 +92,7 @@ class TaskResult:
             "scores": dict(self.scores),
             **_gap_json(self.interval),
             "discordance": self.discordance,
+            "worst_slice": _slice_json(self.worst_slice),
             "looks": [_look_json(look) for look in self.looks],
             "stopped": self.stopped.value,
             "p_value": self.p_value,
@@ -115,6 +118,12 @@ def _look_json(look: Look) -> dict[str, Json]:
         "z_bound": look.z_bound if math.isfinite(look.z_bound) else None,
         **_gap_json(look.interval),
     }
+
+
+def _slice_json(worst: Slice | None) -> dict[str, Json] | None:
+    if worst is None:
+        return None
+    return {"name": worst.name, "pairs": worst.pairs, **_gap_json(worst.interval)}
 
 
 def _gap_json(interval: Interval | None) -> dict[str, Json]:
