@@ -58,6 +58,11 @@ def _slices(pairs: Sequence[Pair], examples: Mapping[str, Example]) -> dict[str,
             continue
         ordered = sorted(values.values())
         low, high = ordered[len(ordered) // 3 - 1], ordered[2 * len(ordered) // 3 - 1]
-        members[f"{feature} ≤ {low:g}"] = [p for p in pairs if values[p.example_id] <= low]
-        members[f"{feature} > {high:g}"] = [p for p in pairs if values[p.example_id] > high]
+        thirds = {
+            f"{feature} ≤ {low:g}": (float("-inf"), low),
+            f"{low:g} < {feature} ≤ {high:g}": (low, high),
+            f"{feature} > {high:g}": (high, float("inf")),
+        }
+        for name, (above, to) in thirds.items():
+            members[name] = [p for p in pairs if above < values[p.example_id] <= to]
     return members
