@@ -59,8 +59,11 @@ def test_upstream_on_the_command_line_stands_in_for_all(tmp_path):
 
 def test_relative_paths_start_at_the_files_folder(tmp_path):
     file = tmp_path / "downroute.yaml"
-    file.write_text("store: {path: kept}\n")
+    (tmp_path / "secret").write_text("k\n")
+    upstream = "upstreams: {a: {base_url: 'http://x', key: 'file:secret'}}\n"
+    file.write_text("store: {path: kept}\n" + upstream)
     settings = config.load(file)
+    assert config.read_secret(settings.upstreams["a"].key) == "k"
     assert settings.store.path == tmp_path / "kept"
     assert settings.policy == tmp_path / "policy.yaml"
 

@@ -223,4 +223,14 @@ def _read(file: Path) -> str:
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
     store = settings.store.model_copy(update={"path": folder / settings.store.path})
-    return settings.model_copy(update={"store": store, "policy": folder / settings.policy})
+    upstreams = {
+        name: upstream.model_copy(update={"key": _anchored_key(upstream.key, folder)})
+        for name, upstream in settings.upstreams.items()
+    }
+    changed = {"store": store, "policy": folder / settings.policy, "upstreams": upstreams}
+    return settings.model_copy(update=changed)
+
+
+def _anchored_key(reference: str | None, folder: Path) -> str | None:
+    kind, _, name = (reference or "").partition(":")
+    return f"file:{folder / Path(name).expanduser()}" if kind == "file" else reference

@@ -104,7 +104,7 @@ def position(tree: Any, path: Sequence[str | int]) -> tuple[int, int]:
 
 
 def _fault_line(tree: CommentedMap, shape: type[BaseModel], name: str, fault: Any) -> str:
-    path = fault["loc"]
+    path = tuple(p for p in fault["loc"] if p != "[key]")
     line, column = position(tree, path)
     where = f"{name}:{line}:{column}"
     key = ".".join(str(p) for p in path)

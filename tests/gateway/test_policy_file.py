@@ -55,14 +55,15 @@ def test_a_broken_policy_does_not_take_over(start: Start, broken: str) -> None:
     gateway = start(SWITCH)
     digest = gateway.ready()["policy"]
     gateway.policy.write_text(broken)
-    wait_until(lambda: gateway.request("GET", "/ready").status == 503)
+    wait_until(lambda: gateway.ready()["policy_fault"] is not None)
     ready = gateway.ready()
     assert ready["policy"] == digest
-    assert "policy.yaml" in ready["reason"]
+    assert "policy.yaml" in ready["policy_fault"]
+    assert gateway.request("GET", "/ready").status == 200
     assert gateway.request("GET", "/health").status == 200
     assert gateway.chat(chat_body(), "triage").said("policy") == digest
     gateway.policy.write_text(SWITCH + "\n")
-    wait_until(lambda: gateway.request("GET", "/ready").status == 200)
+    wait_until(lambda: gateway.ready()["policy_fault"] is None)
 
 
 def test_a_policy_that_appears_ends_the_observing(start: Start) -> None:

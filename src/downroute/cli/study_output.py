@@ -168,7 +168,11 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
 
 def gap(result: TaskResult) -> str:
     """The gap in points with its interval."""
-    return "—" if result.interval is None else points(result.interval)
+    if result.interval is None:
+        return "—"
+    told = points(result.interval)
+    # While grades are missing only the ends are known: whatever the grades will be, it lies there.
+    return f"? {told[told.index('[') :]}" if result.ungraded else told
 
 
 def points(interval: Interval) -> str:

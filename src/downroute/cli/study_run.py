@@ -82,7 +82,7 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
     if question.budget_usd is not None and unpriced:
         raise UsageError(
             f"--budget needs the price of '{unpriced[0]}': add `prices: {{{unpriced[0]}: {{input: "
-            "USD, output: USD}}}` (per million tokens) to downroute.yaml"
+            "USD, output: USD}}` (per million tokens) to downroute.yaml"
         )
     with Store.open(wishes.store, create=False) as store, store.lock(LOCK):
         policy_text = _read_policy(wishes.policy)

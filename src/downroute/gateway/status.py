@@ -1,4 +1,4 @@
-"""/health: the process answers. /ready: it serves what it should; 503 says why not."""
+"""/health: the process answers. /ready: calls may be sent here, and what is served to them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ async def health(_: Request) -> Reply:
 
 
 class Readiness:
-    """A store that cannot be written is shown but does not make the gateway unready: calls do not
-    depend on it."""
+    """A store that cannot be written, or a policy file that cannot be read, is shown but does not
+    make the gateway unready: calls do not depend on the one, the last good policy stands in for
+    the other, and one slip of an editor must not take every gateway out of service."""
 
     def __init__(self, serving: Callable[[], Serving], log: CallLog) -> None:
         self._serving = serving
@@ -27,8 +28,8 @@ class Readiness:
     async def reply(self, _: Request) -> Reply:
         serving = self._serving()
         facts = {
-            "status": "ready" if serving.fault is None else "not ready",
-            "reason": serving.fault,
+            "status": "ready",
+            "policy_fault": serving.fault,
             "mode": "observing" if serving.table is None else "routing",
             "routes": 0 if serving.table is None else len(serving.table.policy.routes),
             "policy": serving.digest,
@@ -36,7 +37,7 @@ class Readiness:
             "lost_log_rows": self._log.lost,
             "store_fault": self._log.fault,
         }
-        return _json(200 if serving.fault is None else 503, facts)
+        return _json(200, facts)
 
 
 def _json(status: int, value: Json) -> Reply:

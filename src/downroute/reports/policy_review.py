@@ -50,8 +50,10 @@ def expired(route: Route, now: float) -> bool:
 
 def _age(route: Route, now: float) -> list[str]:
     ends_at = expiry(route)
-    if route.evidence is None or ends_at is None:
+    if route.evidence is None:
         return []
+    if ends_at is None:
+        return ["its evidence names no `expires` day, so the route never ends by itself"]
     ends = str(route.evidence["expires"])
     if now > ends_at:
         return [
@@ -66,9 +68,12 @@ def _age(route: Route, now: float) -> list[str]:
 
 
 def _standing(route: Route) -> list[str]:
+    words = []
     if route.evidence is None and route.models != (route.baseline,):
-        return ["unproven: nothing was measured; replies say so"]
-    return []
+        words.append("unproven: nothing was measured; replies say so")
+    if route.shadow:
+        words.append("`shadow` is kept but not acted on by this version")
+    return words
 
 
 def _shared(route: Route, bearers: Mapping[str, Collection[str]]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from downroute.records import Attempt, Call
 from downroute.reports.accounts import (
+    SELECTED,
     Account,
     Why,
     attempts,
@@ -58,6 +59,9 @@ class Tally:
     spent_usd: float = 0.0
     unpriced_calls: int = 0
     cells: dict[Basis | None, Cell] = field(default_factory=lambda: defaultdict(Cell))
+    hard: dict[Basis, Cell] = field(default_factory=lambda: defaultdict(Cell))
+    """Calls the baseline answered because a cheaper answer did not do, by the basis on which
+    their easier siblings are compared."""
     left_out: Counter[str] = field(default_factory=Counter)
 
     def add(self, call: Call, entry: Account) -> None:
@@ -70,8 +74,12 @@ class Tally:
             self.left_out[entry.why or Why.SPEND_UNKNOWN] += 1
         elif entry.why is not None:
             self.left_out[entry.why] += 1
+        elif entry.estimated:
+            self.cells[basis_of(entry)].add(entry)
+        elif call.decision in SELECTED and entry.baseline is not None:
+            self.hard[basis_of(entry)].add(entry)
         else:
-            self.cells[basis_of(entry) if entry.estimated else None].add(entry)
+            self.cells[None].add(entry)
 
     def merge(self, other: Tally) -> None:
         self.calls += other.calls
@@ -81,6 +89,8 @@ class Tally:
         self.left_out += other.left_out
         for basis, cell in other.cells.items():
             self.cells[basis].merge(cell)
+        for basis, cell in other.hard.items():
+            self.hard[basis].merge(cell)
 
     def line(self, known: Known) -> Line:
         left_out = Counter(self.left_out)
@@ -97,6 +107,13 @@ class Tally:
                 variances.append(basis.variance(cell.calls))
                 compared.baseline_usd += cell.calls * basis.mean_usd
             compared.merge(cell)
+        for basis, cell in self.hard.items():
+            # With their easier siblings left out, the hard calls alone would make any cascade
+            # look like a loss.
+            if basis in self.cells and known.completed(basis).mean_usd is None:
+                left_out[Why.NO_MEAN] += cell.calls
+            else:
+                compared.merge(cell)
         return Line(
             calls=self.calls,
             decisions={str(d): n for d, n in self.decisions.most_common()},

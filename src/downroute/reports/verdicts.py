@@ -81,11 +81,11 @@ def _points(score: float | None) -> str:
 
 
 def _gap(task: Mapping[str, Json]) -> str:
-    ends = [task["gap"], task["gap_low"], task["gap_high"]]
-    if any(end is None for end in ends):
+    low, high = task["gap_low"], task["gap_high"]
+    if low is None or high is None:
         return MISSING
-    middle, low, high = (end * 100 for end in ends)
-    return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
+    middle = "?" if task["gap"] is None else f"{task['gap'] * 100:+.1f}"
+    return f"{middle} [{low * 100:+.1f}, {high * 100:+.1f}]"
 
 
 def _worst(task: Mapping[str, Json]) -> str | None:

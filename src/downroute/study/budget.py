@@ -23,8 +23,8 @@ class Budget:
         expected = self.spent_usd + self._in_flight_usd + aside
         if self.cap_usd is not None and expected > self.cap_usd:
             raise BudgetError(
-                f"the budget of ${self.cap_usd:g} is reached (spent ${self.spent_usd:.4f}); what "
-                "was measured is kept, run the same command with a larger --budget to go on"
+                f"the budget of ${self.cap_usd:g} does not allow another call; what was measured "
+                "is kept, run the same command with a larger --budget to go on"
             )
         self._in_flight_usd += aside
         return aside

@@ -63,7 +63,7 @@ def result_of(
         interval=last.interval if last else None,
         discordance=discordance(seen),
         looks=judgement.looks,
-        worst_slice=worst_slice(seen, by_id, rules),
+        worst_slice=None if last and last.ungraded else worst_slice(seen, by_id, rules),
         p_value=judgement.p_value(rules),
         need=_need(judgement, seen, rules, paid),
         saving=saving(costs, paid, sum(c or 0.0 for c in paid), task.found.calls_per_month),

@@ -36,9 +36,9 @@ class Rules:
 @dataclass(frozen=True, slots=True)
 class Look:
     """One look at the data. ``pairs`` are those whose difference is known or can be graded;
-    ``interval`` takes ungraded pairs as ties, ``worst_high`` as all lost by the candidate,
-    ``best_low`` as all won. ``margin`` and ``sd`` are in score units, also where the margin is a
-    share of the baseline's score."""
+    ``interval`` runs from where the gap may be with all ungraded pairs won by the candidate to
+    where it may be with all of them lost; its estimate takes them as ties. ``margin`` and ``sd``
+    are in score units, also where the margin is a share of the baseline's score."""
 
     examples: int
     pairs: int
@@ -46,8 +46,6 @@ class Look:
     unscored: int
     z_bound: float
     interval: Interval
-    worst_high: float
-    best_low: float
     z: float
     sd: float
     margin: float
@@ -58,10 +56,11 @@ def look_at(pairs: Sequence[Pair], z_bound: float, rules: Rules) -> Look:
     data = Scores.of(pairs)
     ungraded = sum(p.to_grade for p in pairs)
     as_ties = data.with_graded(tied=ungraded)
-    interval = worst = best = as_ties.interval(-z_bound, rules)
+    interval = as_ties.interval(-z_bound, rules)
     if ungraded:
         worst = data.with_graded(lost=ungraded).interval(-z_bound, rules)
         best = data.with_graded(won=ungraded).interval(-z_bound, rules)
+        interval = Interval(interval.estimate, best.low, worst.high)
     return Look(
         examples=len(pairs),
         pairs=as_ties.pairs,
@@ -69,8 +68,6 @@ def look_at(pairs: Sequence[Pair], z_bound: float, rules: Rules) -> Look:
         unscored=sum(p.unscored is not None for p in pairs),
         z_bound=z_bound,
         interval=interval,
-        worst_high=worst.high,
-        best_low=best.low,
         z=as_ties.z(rules) if as_ties.pairs else 0.0,
         sd=as_ties.sd(),
         margin=rules.margin * (as_ties.baseline_mean() if rules.relative else 1.0),
@@ -172,6 +169,8 @@ class Scores:
 
 
 def discordance(pairs: Sequence[Pair]) -> float | None:
-    """The share of pairs with a known difference whose scores differ."""
+    """The share of pairs whose scores differ; ``None`` while grades are missing."""
+    if any(p.to_grade for p in pairs):
+        return None
     known = [p for p in pairs if p.difference is not None]
     return sum(p.difference != 0 for p in known) / len(known) if known else None

@@ -115,6 +115,10 @@ class Measuring:
             except (BudgetError, TaskStoppedError) as reason:
                 self._stopped = reason
                 return None
+            except asyncio.CancelledError:
+                # Said before the slot is free, so that nothing that waits for it is sent.
+                self._stopped = TaskStoppedError("interrupted")
+                raise
 
 
 async def _measure_one(

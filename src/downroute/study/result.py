@@ -69,6 +69,11 @@ class TaskResult:
         return REPLACE_WORDS[self.outcome] if self.replace else self.outcome.value
 
     @property
+    def ungraded(self) -> int:
+        """Pairs of the last look that wait for a grade."""
+        return self.looks[-1].ungraded if self.looks else 0
+
+    @property
     def models(self) -> tuple[str, ...]:
         """The route this verdict leads to; the baseline stays unless the candidate was shown."""
         return (self.candidate,) if self.outcome is Outcome.ROUTE else (self.baseline,)
@@ -90,7 +95,7 @@ class TaskResult:
             "graded": self.graded,
             "unscored": self.unscored,
             "scores": dict(self.scores),
-            **_gap_json(self.interval),
+            **_gap_json(self.interval, self.ungraded),
             "discordance": self.discordance,
             "worst_slice": _slice_json(self.worst_slice),
             "looks": [_look_json(look) for look in self.looks],
@@ -116,22 +121,24 @@ def _look_json(look: Look) -> dict[str, Json]:
         "ungraded": look.ungraded,
         "unscored": look.unscored,
         "z_bound": look.z_bound if math.isfinite(look.z_bound) else None,
-        **_gap_json(look.interval),
+        **_gap_json(look.interval, look.ungraded),
     }
 
 
 def _slice_json(worst: Slice | None) -> dict[str, Json] | None:
     if worst is None:
         return None
-    return {"name": worst.name, "pairs": worst.pairs, **_gap_json(worst.interval)}
+    return {"name": worst.name, "pairs": worst.pairs, **_gap_json(worst.interval, 0)}
 
 
-def _gap_json(interval: Interval | None) -> dict[str, Json]:
-    """JSON knows no infinity: a bound the data say nothing about is null."""
+def _gap_json(interval: Interval | None, ungraded: int) -> dict[str, Json]:
+    """JSON knows no infinity: a bound the data say nothing about is null. So is the gap itself
+    while grades are missing; its ends then hold whatever they will be."""
     if interval is None:
         return {"gap": None, "gap_low": None, "gap_high": None}
     ends = {"gap": interval.estimate, "gap_low": interval.low, "gap_high": interval.high}
-    return {name: value if math.isfinite(value) else None for name, value in ends.items()}
+    known = {name: value if math.isfinite(value) else None for name, value in ends.items()}
+    return {**known, "gap": None} if ungraded else known
 
 
 def _need_json(need: Need | None) -> dict[str, Json] | None:

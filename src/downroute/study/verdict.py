@@ -108,11 +108,11 @@ def _end(
     """How the test ends at ``look``; ``None`` = it goes on."""
     if look.pairs == 0:
         return None
-    if look.worst_high < rules.margin:
+    if look.interval.high < rules.margin:
         if too_many_unscored(look, rules.margin):
             return Outcome.INCONCLUSIVE, Stopped.UNSCORED
         return Outcome.ROUTE, Stopped.DECIDED
-    if look.best_low > rules.margin:
+    if look.interval.low > rules.margin:
         return Outcome.KEEP, Stopped.DECIDED
     if last or look.ungraded:
         return None
