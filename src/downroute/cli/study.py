@@ -14,62 +14,83 @@ if TYPE_CHECKING:
 
 
 def study(
-    baseline: Annotated[str, typer.Option(help="The model that answers today.")],
-    candidate: Annotated[list[str], typer.Option(help="A cheaper model; may be repeated.")],
+    baseline: Annotated[str, typer.Option(metavar="MODEL", help="The model that answers today.")],
+    candidate: Annotated[
+        list[str], typer.Option(metavar="MODEL", help="A cheaper model; may be repeated.")
+    ],
     task: Annotated[
-        list[str] | None, typer.Option(help="A task to measure; may be repeated. Default: all.")
+        list[str] | None,
+        typer.Option(metavar="TASK", help="A task to measure; may be repeated. Default: all."),
     ] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(help="NAME or NAME:OPTION=VALUE,… Default: by the shape of the answers."),
+        typer.Option(
+            metavar="SCORER",
+            help="NAME or NAME:OPTION=VALUE,… Default: by the shape of the answers.",
+        ),
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(help="How much worse is still good enough. Default: 0.05.")
+        float | None,
+        typer.Option(metavar="SHARE", help="How much worse is still good enough. Default: 0.05."),
     ] = None,
     relative: Annotated[
         bool, typer.Option("--relative", help="The margin is a share of the baseline's score.")
     ] = False,
     confidence: Annotated[
-        float | None, typer.Option(help="One-sided confidence of each verdict. Default: 0.95.")
+        float | None,
+        typer.Option(metavar="SHARE", help="One-sided confidence of each verdict. Default: 0.95."),
     ] = None,
     examples: Annotated[
-        int | None, typer.Option(min=1, help="The most examples of a task. Default: 500.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="The most examples of a task. Default: 500."),
     ] = None,
     replace: Annotated[
         bool,
         typer.Option("--replace", help="The baseline is being retired: safe, unsafe or unclear?"),
     ] = False,
     budget: Annotated[
-        float | None, typer.Option(min=0, help="Stop before this many USD are exceeded.")
+        float | None,
+        typer.Option(min=0, metavar="USD", help="Stop before this many USD are exceeded."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the sample; same seed, same examples.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Draws the sample; same seed, same examples.")
+    ] = 0,
     calls_per_month: Annotated[
-        float | None, typer.Option(min=0, help="All tasks together; for savings per month.")
+        float | None,
+        typer.Option(min=0, metavar="N", help="All tasks together; for savings per month."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write a page for managers.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page for managers.")
+    ] = None,
     export_grades: Annotated[
-        Path | None, typer.Option(help="Write the pairs that need a person to this file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the pairs that need a person to this file."),
     ] = None,
     grades: Annotated[
-        Path | None, typer.Option(help="Read the filled-in file and finish the verdict.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Read the filled-in file and finish the verdict."),
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(help="The policy to write. Default: policy.yaml.")
+        Path | None, typer.Option(metavar="FILE", help="The policy to write. Default: policy.yaml.")
     ] = None,
     upstream: Annotated[
-        str | None, typer.Option(help="Ask this URL instead of the configured upstreams.")
+        str | None,
+        typer.Option(metavar="URL", help="Ask this URL instead of the configured upstreams."),
     ] = None,
-    store: Annotated[Path | None, typer.Option(help="Default: .downroute")] = None,
-    config: Annotated[Path | None, typer.Option(help="Default: downroute.yaml")] = None,
+    store: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: .downroute")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Default: downroute.yaml")
+    ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Calls in flight per upstream. Default: 16.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Calls in flight per upstream. Default: 16."),
     ] = None,
 ) -> None:
     """Measure whether a cheaper model is good enough, and write the policy that follows.
 
-    Example: downroute study --baseline gpt-4o --candidate gpt-4o-mini --budget 5
+    Example: downroute study --baseline gpt-4o --candidate gpt-4o-mini --yes
     """
     from downroute import config as configuration
     from downroute.cli.study_run import Wishes, run_study
