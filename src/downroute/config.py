@@ -7,6 +7,7 @@ Everything has a default, so the file may be absent. Secrets are named (``env:NA
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -40,7 +41,16 @@ def _day(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+def _regular_expression(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise ValueError(f"{pattern!r} is no regular expression: {fault}") from None
+    return pattern
+
+
 Day = Annotated[str, BeforeValidator(_day)]
+Pattern = Annotated[str, AfterValidator(_regular_expression)]
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -83,7 +93,7 @@ class StoreSettings(Strict):
 
     path: Path = Path(".downroute")
     bodies: Literal["none", "redacted", "full"] = "none"
-    redact: list[str] = Field(default_factory=list)
+    redact: list[Pattern] = Field(default_factory=list)
     """Further regular expressions that ``redacted`` removes."""
 
 

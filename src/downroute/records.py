@@ -129,6 +129,8 @@ class Call:
     task: str | None = None
     row: str | None = None
     reference: Json = None
+    altered: bool = False
+    """Whether redaction changed the kept request or answer: it is not what was said."""
     slice: str | None = None
     requested_model: str | None = None
     snapshot: str | None = None

@@ -45,7 +45,8 @@ def parse(text: str, name: str, error: type[ConfigError] = ConfigError) -> Comme
     if tree is None:
         return CommentedMap()
     if not isinstance(tree, CommentedMap):
-        raise error(f"{name}:1:1: expected `key: value` lines, found {type(tree).__name__}")
+        kind = "list" if isinstance(tree, list) else "single value"
+        raise error(f"{name}:1:1: expected `key: value` lines, found a {kind}")
     return tree
 
 

@@ -212,3 +212,62 @@ def test_a_second_study_on_the_same_store_is_refused_while_one_runs(
         _, _ = running.communicate(timeout=20)
     assert second.code == 1 and "another study" in second.err
     assert running.returncode == 130
+
+
+def test_a_scorer_that_fits_nothing_proves_nothing(work, imported, downroute, replay):
+    imported(120, large=0, small=60)
+    with replay("triage.jsonl", "--log", "asked.jsonl") as url:
+        done = downroute(*PAIR, "--upstream", url, "--yes", "--json", "--scorer", "number")
+    assert done.code == 1 and "own answers" in done.err
+    assert json.loads(done.out)["tasks"][0]["verdict"] == "inconclusive"
+    assert lines(work / "asked.jsonl") == [] and not (work / "policy.yaml").exists()
+
+
+def test_a_candidate_that_costs_more_is_not_routed_unless_the_baseline_goes(
+    work, imported, downroute, replay
+):
+    config = work / "downroute.yaml"
+    config.write_text(
+        config.read_text().replace("{input: 0.15, output: 0.6}", "{input: 9, output: 9}")
+    )
+    imported(200, large=3, small=3)
+    with replay("triage.jsonl") as url:
+        kept = downroute(*PAIR, "--upstream", url, "--yes", "--json")
+        assert kept.code == 100
+        (task,) = json.loads(kept.out)["tasks"]
+        assert task["verdict"] == "keep" and "cost" in task["message"]
+        assert downroute(*PAIR, "--upstream", url, "--yes", "--replace").code == 0
+
+
+def test_requests_that_repeat_are_not_forgotten(work, recording, downroute, replay):
+    file = recording(300, large=0, small=2)
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    failed = [r for r in rows if r["responses"]["small"]["score"] == 0.0]
+    repeated = [{**r, "id": f"again/{i}"} for i in range(400) for r in failed]
+    file.write_text("".join(json.dumps(r) + "\n" for r in [*rows, *repeated]))
+    assert downroute("import", "triage.jsonl", "--served", "large").code == 0
+    with replay("triage.jsonl") as url:
+        done = downroute(*PAIR, "--upstream", url, "--yes", "--json")
+    (task,) = json.loads(done.out)["tasks"]
+    assert task["gap_high"] < 0.05 < task["weighted_gap"]
+    assert task["verdict"] == "inconclusive" and "requests that repeat" in task["message"]
+
+
+def test_a_policy_that_cannot_be_written_is_said_before_anything_is_asked(
+    work, imported, downroute, replay
+):
+    imported(60, large=0, small=0)
+    with replay("triage.jsonl", "--log", "asked.jsonl") as url:
+        done = downroute(*PAIR, "--upstream", url, "--yes", "--policy", "nowhere/policy.yaml")
+    assert done.code == 1 and "nowhere/policy.yaml" in done.err
+    assert lines(work / "asked.jsonl") == []
+
+
+def test_a_file_of_grades_is_never_written_over(work, imported, downroute):
+    imported(60, large=0, small=0)
+    (work / "grades.jsonl").write_text("hours of work")
+    done = downroute(
+        *PAIR, "--upstream", "http://127.0.0.1:9", "--yes", "--export-grades", "grades.jsonl"
+    )
+    assert done.code == 2 and "--grades grades.jsonl" in done.err
+    assert (work / "grades.jsonl").read_text() == "hours of work"

@@ -104,6 +104,11 @@ def test_when_time_is_up_the_best_there_is_is_sent():
     assert isinstance(step, Accept) and step.attempt == 0 and "no time left" in step.reason
 
 
+def test_a_score_that_is_no_number_escalates():
+    cascade = route("small", "large", escalate=SCORE)
+    assert isinstance(next_step(cascade, [attempt("small", score=float("nan"))], FREE), Ask)
+
+
 def test_the_score_is_linear_and_unknown_where_a_signal_is():
     assert escalation_score(SCORE, attempt("small", signals={"words_out": 7.0})) == 0.5 + 0.1 * 7
     assert escalation_score(SCORE, attempt("small")) is None

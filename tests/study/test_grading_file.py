@@ -58,6 +58,7 @@ def test_ungraded_lines_are_left_out_and_both_or_neither_tie(tmp_path):
     [
         ("{", "not JSON"),
         ('{"grade": "a"}', "no 'pair'"),
+        ('{"pair": "nope", "grade": "a"}', "no 'pair'"),
         ('{"pair": "00000000", "grade": "left"}', "write a, b, both, neither or null"),
     ],
 )
@@ -79,3 +80,15 @@ def test_tool_calls_are_readable():
     measured = Measurement("e", "m", answer, Score.unscored("x"))
     (row,) = grading_rows("t", [Pair("e", "00000001", None, to_grade=True)], [example], [measured])
     assert row["answer_a"] == 'search({"a":2,"b":1})'
+
+
+def test_line_separators_and_broken_characters_inside_answers_come_back(tmp_path):
+    request = {"messages": [{"role": "user", "content": "q"}]}
+    answer = Answer("one\u2028two\x85three \ud800")
+    example = Example("e", "t", request, "d", Answer("other"))
+    measured = Measurement("e", "m", answer, Score.unscored("x"))
+    pair = Pair("e", "00000001", None, to_grade=True)
+    (row,) = grading_rows("t", [pair], [example], [measured])
+    file = tmp_path / "g.jsonl"
+    write_grading_file(file, [{**row, "grade": "a"}])
+    assert read_grading_file(file) == [("t", "00000001", (1.0, 0.0))]

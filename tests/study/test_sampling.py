@@ -3,6 +3,7 @@ from downroute.study.sampling import (
     FAILED,
     NO_CONTENT,
     OTHER_MODEL,
+    REDACTED,
     REPEATED,
     SELECTED,
     Sampler,
@@ -58,7 +59,8 @@ def test_what_cannot_be_an_example_is_counted_by_reason():
         call(4, status=500, error="upstream 500", answer=None),
         call(5, decision=Decision.ESCALATED),
         call(6, model="alias", snapshot="large"),
+        call(7, altered=True),
     ]
     sampler, found = seen(calls)
     assert [e.id for e in found] == ["c6"]
-    assert sampler.left_out == {OTHER_MODEL: 1, NO_CONTENT: 2, FAILED: 1, SELECTED: 1}
+    assert sampler.left_out == {OTHER_MODEL: 1, NO_CONTENT: 2, FAILED: 1, SELECTED: 1, REDACTED: 1}

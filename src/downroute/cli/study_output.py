@@ -58,7 +58,7 @@ def print_plan(console: Console, worth: Sequence[PreparedTask], question: StudyS
         ]
         for task in worth
     ]
-    columns = ["task", "shape", "scored by", "because", "pairs ≤", "provable", "cost ≤"]
+    columns = ["task", "shape", "scored by", "because", "pairs ≤", "provable", "cost ≈"]
     console.print(make_table("Plan", columns, rows, numbers=columns[4:]))
     costs = [t.plan.cost_usd for t in worth]
     total = None if any(c is None for c in costs) else sum(c or 0.0 for c in costs)
@@ -152,6 +152,9 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append("too many pairs could not be scored to call it shown")
     if result.unscored:
         lines.append(f"{result.unscored} pairs could not be scored and are in no number")
+    if result.weighted_gap is not None:
+        heavy = f"{result.weighted_gap * 100:+.1f}"
+        lines.append(f"counting each request as often as it came, the gap is {heavy} points")
     worst = result.worst_slice
     if worst is not None and result.outcome is not Outcome.KEEP:
         lines.append(

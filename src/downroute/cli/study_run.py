@@ -14,6 +14,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from downroute.cli.policy_file import read_policy_file, write_policy_file
 from downroute.cli.pricing import price_table, pricing
 from downroute.cli.study_output import (
     print_diff,
@@ -24,7 +25,7 @@ from downroute.cli.study_output import (
 )
 from downroute.cli.tables import console
 from downroute.config import Settings, read_secret
-from downroute.errors import BudgetError, ConfigError, UsageError
+from downroute.errors import BudgetError, UsageError
 from downroute.money.rates import Rates
 from downroute.providers.client import Client
 from downroute.providers.parameters import adapt
@@ -32,7 +33,12 @@ from downroute.records import Json
 from downroute.store import Store
 from downroute.study.budget import Budget
 from downroute.study.conclusion import Finding
-from downroute.study.grading_file import grading_rows, read_grading_file, write_grading_file
+from downroute.study.grading_file import (
+    grading_rows,
+    read_grading_file,
+    refuse_existing,
+    write_grading_file,
+)
 from downroute.study.ledger import (
     FINISHED,
     INTERRUPTED,
@@ -44,6 +50,7 @@ from downroute.study.ledger import (
 )
 from downroute.study.measurement import Candidate, Paying
 from downroute.study.pairs import PairScore
+from downroute.study.plan import fewest_pairs
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import TaskResult
 from downroute.study.settings import StudySettings
@@ -85,7 +92,9 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
             "USD, output: USD}}` (per million tokens) to downroute.yaml"
         )
     with Store.open(wishes.store, create=False) as store, store.lock(LOCK):
-        policy_text = _read_policy(wishes.policy)
+        policy_text = read_policy_file(wishes.policy)
+        if wishes.export_grades is not None:
+            refuse_existing(wishes.export_grades)
         store.calls.fill_missing_costs(pricing(prices))
         prepared = prepare(store, question, settings, prices.rates)
         worth = [
@@ -96,8 +105,9 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         print_left_out(output, prepared, worth, question)
         if not worth:
             raise UsageError(
-                "no task has enough requests with content to measure; import more calls, or set "
-                "`store: {bodies: full}` in downroute.yaml so that the gateway keeps content"
+                f"no task has the {fewest_pairs(question.margin, alpha=question.alpha)} distinct "
+                "requests with content that it takes to show anything; import more calls, set "
+                "`store: {bodies: full}` so that the gateway keeps content, or name a --task"
             )
         print_plan(output, worth, question)
         _confirm(wishes, output)
@@ -124,8 +134,6 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         finish(store, study_id, OUT_OF_BUDGET if short else FINISHED, report, results)
         _write_grades(wishes, findings, worth, output)
         merged = new_policy(policy_text, str(wishes.policy), results, worth)
-        if merged != policy_text:
-            wishes.policy.write_text(merged, encoding="utf-8")
         if wishes.as_json:
             print(json.dumps(report, ensure_ascii=False, indent=2))
         else:
@@ -136,6 +144,8 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
 
             write_verdicts_page(wishes.html, report, str(wishes.policy))
             output.print(f"page: {wishes.html}")
+        if merged != policy_text:
+            write_policy_file(wishes.policy, merged)
         for result in results:
             if result.stopped is Stopped.FAULT:
                 typer.echo(f"error: {result.task}: {result.message}", err=True)
@@ -254,22 +264,6 @@ def _confirm(wishes: Wishes, console: Console) -> None:
     console.print("Go ahead? [y/N] ", end="")
     if input().strip().lower() not in ("y", "yes"):
         raise UsageError("nothing was asked and nothing was spent")
-
-
-def _read_policy(path: Path) -> str:
-    """The policy as it stands, checked now, so that no money is spent on a verdict that could
-    not be written."""
-    from downroute.routing.policy import read_policy
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{path}: cannot be read: {fault}") from None
-    if text.strip():
-        read_policy(text, str(path))
-    return text
 
 
 def _grades(store: Store, wishes: Wishes) -> dict[str, PairScore]:

@@ -64,10 +64,16 @@ class CallInFlight:
         if cost is None:
             return []
         said = [(f"{OWN}cost-usd", f"{cost:.9f}")]
-        usual = mean_baseline_cost_usd(self.plan.route) if self.plan.routed else None
+        usual = mean_baseline_cost_usd(self.plan.route) if self._moved else None
         if usual is not None:
             said.append((f"{OWN}saved-usd", f"{usual - cost:.9f}"))
         return said
+
+    @property
+    def _moved(self) -> bool:
+        """Whether the route asks anybody but its baseline: else there is nothing to save."""
+        route = self.plan.route
+        return self.plan.routed and any(m != route.baseline for m in route.models)
 
     def row(
         self,

@@ -70,7 +70,8 @@ def shortfall(route: Route, attempt: Attempt, *, judged: bool) -> str | None:
     if route.escalate is not None:
         if attempt.score is None:
             return f"score unknown: {missing_signal(route.escalate, attempt)} is missing"
-        if attempt.score > route.escalate.above:
+        # Written so that a score that is no number escalates, too.
+        if not attempt.score <= route.escalate.above:
             return f"score {attempt.score:.3f} is above {route.escalate.above:g}"
     return None
 

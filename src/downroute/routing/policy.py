@@ -52,6 +52,7 @@ def _tells_something(mark: str) -> str:
 
 
 Fingerprint = Annotated[str, AfterValidator(_tells_something)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 ModelName = Annotated[str, Field(min_length=1), AfterValidator(_real_model)]
 FeatureName = Annotated[str, AfterValidator(_known_feature)]
 Day = Annotated[str, BeforeValidator(_day)]
@@ -72,8 +73,8 @@ class BoundsFile(Strict):
 class ScoreFile(Strict):
     """``score`` is a linear sum over signals; an answer above ``above`` is escalated."""
 
-    score: dict[str, float]
-    above: float
+    score: dict[str, Finite]
+    above: Finite
 
     @model_validator(mode="after")
     def _signals_are_known(self) -> ScoreFile:
@@ -91,7 +92,12 @@ class EvidenceFile(Strict):
 
     study: str
     expires: Day | None = None
+    scores: dict[str, float | None] = Field(default_factory=dict)
     mean_cost_usd: dict[str, float | None] = Field(default_factory=dict)
+
+    def models(self) -> set[str]:
+        """The models it says something of; empty where it names none."""
+        return {*self.scores, *self.mean_cost_usd}
 
 
 class RouteFile(Strict):
@@ -118,6 +124,14 @@ class RouteFile(Strict):
             raise ValueError(
                 "a route with one model always accepts its answer, so its checks would never "
                 "count; add the model to escalate to"
+            )
+        named = self.evidence.models() if self.evidence else set()
+        strangers = set(self.models) - named if named else set()
+        if strangers and not self.unproven:
+            raise ValueError(
+                f"the evidence speaks of {', '.join(sorted(named))}, not of "
+                f"{', '.join(sorted(strangers))}: measure it with `downroute study`, or replace "
+                "the evidence by `unproven: true`"
             )
         if self.evidence is None and not self.unproven:
             raise ValueError(

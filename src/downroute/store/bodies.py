@@ -31,6 +31,8 @@ class BodyRow(NamedTuple):
     request: str | None
     answer: str | None
     reference: str | None
+    altered: bool
+    """Whether redaction changed what was said."""
 
     @property
     def bytes(self) -> int:
@@ -48,6 +50,7 @@ def body_row(
         request = redaction.value(request)
         answer = None if answer is None else redaction.answer(answer)
         reference = redaction.value(reference)
+    altered = request != call.request or answer != call.answer
     return BodyRow(
         subject=call.subject,
         expires_at=expires_at,
@@ -55,6 +58,7 @@ def body_row(
         request=None if request is None else dump(request),
         answer=None if answer is None else dump(answer),
         reference=None if reference is None else dump(reference),
+        altered=altered,
     )
 
 

@@ -28,7 +28,7 @@ ATTEMPT_COLUMNS = (
     *("cost_usd", "latency_s", "first_byte_s", "finish_reason", "snapshot", "checks", "signals"),
     "score",
 )
-BODY_COLUMNS = ("request", "answer", "reference")
+BODY_COLUMNS = ("request", "answer", "reference", "altered")
 
 
 def usage_row(usage: Usage) -> tuple[Any, ...]:
@@ -86,9 +86,13 @@ def call_from_row(row: tuple[Any, ...]) -> Call:
 
 def with_body(call: Call, body: tuple[Any, ...]) -> Call:
     """The call with the words in ``BODY_COLUMNS``."""
-    request, answer, reference = body
+    request, answer, reference, altered = body
     return dataclasses.replace(
-        call, request=load(request), answer=load_answer(answer), reference=load(reference)
+        call,
+        request=load(request),
+        answer=load_answer(answer),
+        reference=load(reference),
+        altered=bool(altered),
     )
 
 

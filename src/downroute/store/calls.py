@@ -147,7 +147,7 @@ def _insert(connection: sqlite3.Connection, rows: _CallRows) -> bool:
     for index, attempt in enumerate(rows.attempts):
         execute(connection, _INSERT_ATTEMPT, (n, index, *attempt))
     if rows.body is not None:
-        execute(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?)", (n, *rows.body))
+        execute(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (n, *rows.body))
     return True
 
 

@@ -31,7 +31,7 @@ def first_tables(connection: sqlite3.Connection) -> None:
             signals TEXT NOT NULL, score REAL, PRIMARY KEY (call, n)) WITHOUT ROWID""",
         """CREATE TABLE bodies (
             call INTEGER PRIMARY KEY, subject TEXT, expires_at REAL, request_digest TEXT,
-            request TEXT, answer TEXT, reference TEXT)""",
+            request TEXT, answer TEXT, reference TEXT, altered INTEGER NOT NULL)""",
         "CREATE INDEX bodies_by_subject ON bodies (subject) WHERE subject IS NOT NULL",
         "CREATE INDEX bodies_by_expiry ON bodies (expires_at) WHERE expires_at IS NOT NULL",
         """CREATE TABLE recorded (

@@ -12,6 +12,8 @@ class Budget:
         self.cap_usd = cap_usd
         self.spent_usd = spent_usd
         self._in_flight_usd = 0.0
+        self._estimated_usd = 0.0
+        self._settled_usd = 0.0
 
     def reserve(self, estimate_usd: float | None) -> float:
         """Room for one call; returns what was set aside for it.
@@ -19,7 +21,7 @@ class Budget:
         Raises:
             BudgetError: the cap does not allow the call.
         """
-        aside = estimate_usd or 0.0
+        aside = (estimate_usd or 0.0) * self._dearer()
         expected = self.spent_usd + self._in_flight_usd + aside
         if self.cap_usd is not None and expected > self.cap_usd:
             raise BudgetError(
@@ -29,7 +31,15 @@ class Budget:
         self._in_flight_usd += aside
         return aside
 
-    def settle(self, aside_usd: float, cost_usd: float) -> None:
+    def settle(self, aside_usd: float, estimate_usd: float | None, cost_usd: float) -> None:
         """The call is over and cost ``cost_usd``, what may have been billed besides included."""
         self._in_flight_usd -= aside_usd
         self.spent_usd += cost_usd
+        self._settled_usd += cost_usd
+        self._estimated_usd += estimate_usd or 0.0
+
+    def _dearer(self) -> float:
+        """How much more calls have cost than was estimated; never less than as estimated."""
+        if self._estimated_usd <= 0:
+            return 1.0
+        return max(1.0, self._settled_usd / self._estimated_usd)

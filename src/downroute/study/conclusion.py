@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from downroute.prompts import digest
 from downroute.records import Measurement
@@ -43,7 +43,7 @@ def result_of(
     answered = [m for m in measured if m.error is None]
     costs = [by_id[m.example_id].baseline_cost_usd for m in answered]
     paid = [m.cost_usd for m in answered]
-    return TaskResult(
+    result = TaskResult(
         task=task.name,
         shape=task.plan.shape,
         baseline=question.baseline,
@@ -67,7 +67,41 @@ def result_of(
         p_value=judgement.p_value(rules),
         need=_need(judgement, seen, rules, paid),
         saving=saving(costs, paid, sum(c or 0.0 for c in paid), task.found.calls_per_month),
+        weighted_gap=weighted_gap(seen, {e.id: e.weight for e in task.examples}),
     )
+    return guarded(result, rules)
+
+
+def guarded(result: TaskResult, rules: Rules) -> TaskResult:
+    """``result``, unless something besides the test forbids its route."""
+    if result.outcome is not Outcome.ROUTE:
+        return result
+    heavy = result.weighted_gap
+    limit = result.looks[-1].margin if result.looks else rules.margin
+    if heavy is not None and heavy >= limit:
+        return replace(
+            result,
+            outcome=Outcome.INCONCLUSIVE,
+            message="shown on distinct requests, but counting each as often as it came the gap is "
+            f"{heavy * 100:+.1f} points: the candidate fails on requests that repeat",
+        )
+    if not result.replace and result.saving is not None and result.saving.share <= 0:
+        return replace(
+            result,
+            outcome=Outcome.KEEP,
+            message=f"shown good enough, but it would cost {-result.saving.share:.0%} more",
+        )
+    return result
+
+
+def weighted_gap(pairs: Sequence[Pair], weights: Mapping[str, int]) -> float | None:
+    """The gap with each request counted as often as it came; ``None`` where all came once or a
+    difference is not known."""
+    known = [(weights[p.example_id], p.difference) for p in pairs if p.difference is not None]
+    total = sum(weight for weight, _ in known)
+    if total == len(known) or any(p.to_grade for p in pairs):
+        return None
+    return sum(weight * difference for weight, difference in known) / total
 
 
 def _need(

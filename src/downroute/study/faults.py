@@ -75,7 +75,7 @@ def remedy(reply: Reply, model: str) -> str:
         return "set the upstream's `key: env:VARIABLE` in downroute.yaml to one that it accepts"
     if reply.code == "model_not_found" or reply.param == "model":
         return f"if the upstream has another name for '{model}', give it as `name` under {settings}"
-    if reply.param:
+    if reply.param and reply.status != 404:
         return (
             f"the parameter is '{reply.param}'; change it with `drop`, `rename` or `set` under "
             f"{settings}"

@@ -8,13 +8,16 @@ the pair's id and is not in the file. ``grade`` is filled in with ``a``, ``b``, 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from downroute.errors import InputError
+from downroute.errors import InputError, UsageError
 from downroute.prompts import content_text, messages, tool_schemas
 from downroute.records import Answer, Example, Json, Measurement
 from downroute.study.pairs import Pair, PairScore, shown
+
+_KEY = re.compile(r"[0-9a-f]{8}[0-9a-z]*")
 
 GRADES: Mapping[str, PairScore] = {
     "a": (1.0, 0.0),
@@ -64,12 +67,24 @@ def write_grading_file(path: Path, rows: Iterable[Mapping[str, Json]]) -> int:
     Raises:
         InputError: the file cannot be written.
     """
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    lines = [_line(row) for row in rows]
     try:
         path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     except OSError as fault:
         raise InputError(f"{path}: cannot be written: {fault.strerror}") from None
     return len(lines)
+
+
+def refuse_existing(path: Path) -> None:
+    """Grades take people hours, so no file is written over.
+
+    Raises:
+        UsageError: there is such a file.
+    """
+    if path.exists():
+        raise UsageError(
+            f"{path} exists and may hold grades; read it with --grades {path}, or name another file"
+        )
 
 
 def read_grading_file(path: Path) -> list[tuple[str, str, PairScore]]:
@@ -83,7 +98,7 @@ def read_grading_file(path: Path) -> list[tuple[str, str, PairScore]]:
     except (OSError, UnicodeDecodeError) as fault:
         raise InputError(f"{path}: cannot be read: {fault}") from None
     grades = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             entry = _graded_line(line, f"{path}:{number}")
             if entry is not None:
@@ -97,7 +112,7 @@ def _graded_line(line: str, where: str) -> tuple[str, str, PairScore] | None:
     except ValueError as fault:
         raise InputError(f"{where}: not JSON: {fault}") from None
     key = row.get("pair") if isinstance(row, dict) else None
-    if not isinstance(key, str):
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise InputError(f"{where}: no 'pair'; fill in the file that --export-grades wrote")
     grade = row.get("grade")
     if grade is None:
@@ -107,6 +122,16 @@ def _graded_line(line: str, where: str) -> tuple[str, str, PairScore] | None:
     first, second = GRADES[grade.strip().lower()]
     score = (second, first) if candidate_is_a(key) else (first, second)
     return str(row.get("task", "")), key, score
+
+
+def _line(row: Mapping[str, Json]) -> str:
+    """The row as one line; characters that no file can hold as they are, are escaped."""
+    line = json.dumps(row, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(row)
+    return line
 
 
 def _readable(example: Example) -> Json:

@@ -170,7 +170,7 @@ async def _ask(
         paying.journal.finish(key, entry)
         possibly_paid = (estimate or 0.0) * reply.unanswered_tries
     finally:
-        paying.budget.settle(aside, (cost or 0.0) + possibly_paid)
+        paying.budget.settle(aside, estimate, (cost or 0.0) + possibly_paid)
     faults.see(reply)
     return entry
 

@@ -23,6 +23,8 @@ class PreparedTask:
     plan: TaskPlan
     fingerprints: tuple[str, ...]
     left_out: Counter[str]
+    unfit: str | None = None
+    """Why the scorer cannot judge this task, where it cannot."""
 
     @property
     def name(self) -> str:

@@ -55,6 +55,8 @@ class TaskResult:
     need: Need | None = None
     saving: Saving | None = None
     worst_slice: Slice | None = None
+    weighted_gap: float | None = None
+    """The gap with each request counted as often as it came, where some came more than once."""
     p_value: float | None = None
     """Of "the gap is the margin or more", the looks taken into account."""
     stands_among_all: bool | None = None
@@ -97,6 +99,7 @@ class TaskResult:
             "scores": dict(self.scores),
             **_gap_json(self.interval, self.ungraded),
             "discordance": self.discordance,
+            "weighted_gap": self.weighted_gap,
             "worst_slice": _slice_json(self.worst_slice),
             "looks": [_look_json(look) for look in self.looks],
             "stopped": self.stopped.value,

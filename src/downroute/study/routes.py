@@ -78,7 +78,10 @@ def route_entry(result: TaskResult, fingerprints: Sequence[str]) -> dict[str, Js
 
 
 def changes_policy(result: TaskResult) -> bool:
-    """Only what was shown is written: an inconclusive task's route stays as it is."""
+    """Only what was shown is written: an inconclusive task's route stays as it is. Nor is a route
+    that keeps a baseline which is being retired."""
+    if result.replace and result.outcome is Outcome.KEEP:
+        return False
     return result.outcome in (Outcome.ROUTE, Outcome.KEEP) and result.evidence is not None
 
 

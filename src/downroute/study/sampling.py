@@ -14,6 +14,7 @@ NO_CONTENT = "content not kept"
 OTHER_MODEL = "answered by another model"
 FAILED = "failed in the log"
 SELECTED = "reached the baseline only because a cheaper answer did not pass"
+REDACTED = "changed by redaction"
 REPEATED = "repeats an earlier request"
 
 
@@ -84,6 +85,9 @@ def unusable(call: Call, baseline: str) -> str | None:
         return FAILED
     if call.request is None or call.answer is None:
         return NO_CONTENT
+    if call.altered:
+        # Nobody ever asked or answered this; the candidate would be compared with something else.
+        return REDACTED
     if call.decision in (Decision.ESCALATED, Decision.FALLBACK):
         # Such calls are the hard ones; a sample of them says nothing of the traffic.
         return SELECTED

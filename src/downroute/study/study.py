@@ -23,6 +23,7 @@ from downroute.store import Store
 from downroute.study.choice import choose_scorer
 from downroute.study.conclusion import Finding, data_digest, result_of, snapshots
 from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
+from downroute.study.fitness import unfit
 from downroute.study.look import Rules
 from downroute.study.measurement import Candidate, Measuring, Paying
 from downroute.study.pairs import Pair, PairScore, pair_up
@@ -71,7 +72,19 @@ def prepare(
         )
         prepared.append(
             PreparedTask(
-                entry, picked, choice, plan, exclusive.get(name, ()), samplers[name].left_out
+                found=entry,
+                examples=picked,
+                choice=choice,
+                plan=plan,
+                fingerprints=exclusive.get(name, ()),
+                left_out=samplers[name].left_out,
+                unfit=unfit(
+                    picked,
+                    choice.judge,
+                    question.baseline,
+                    margin_of(name, question, config),
+                    relative=question.relative,
+                ),
             )
         )
     return prepared
@@ -131,14 +144,14 @@ async def study_task(
     measured: list[Measurement] = []
     pairs: list[Pair] = []
     judgement = Judgement(None, None, (), 0)
-    stop: DownrouteError | None = None
+    stop: DownrouteError | None = None if task.unfit is None else TaskStoppedError(task.unfit)
 
     def take(batch: Sequence[Example], answers: Sequence[Measurement]) -> None:
         measured.extend(answers)
         for example, answer in zip(batch, answers, strict=True):
             pairs.append(pair_up(example, question.baseline, answer, task.choice.judge, grades))
 
-    for done, until in enumerate(rules.schedule, start=1):
+    for done, until in enumerate(rules.schedule if stop is None else (), start=1):
         batch = task.examples[len(measured) : until]
         try:
             take(batch, await measuring.measure(batch, task.examples[until : until + lookahead]))
@@ -157,8 +170,9 @@ async def study_task(
         # Whatever came in last is the fault's doing and is shown nowhere as the model's.
         judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, stopped=Stopped.FAULT)
     result = result_of(task, candidate.model, question, rules, judgement, pairs, measured)
-    message = None if stop is None else str(stop)
-    return Finding(replace(result, message=message), tuple(pairs), tuple(measured))
+    if stop is not None:
+        result = replace(result, message=str(stop))
+    return Finding(result, tuple(pairs), tuple(measured))
 
 
 def conclude(

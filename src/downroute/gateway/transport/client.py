@@ -12,6 +12,7 @@ import io
 import os
 from collections.abc import AsyncIterator
 from functools import lru_cache
+from types import SimpleNamespace
 
 import aiohttp
 from multidict import CIMultiDict
@@ -21,6 +22,7 @@ from downroute.gateway.message import LONGEST_HEADER_BYTES, Headers
 from downroute.gateway.upstream import Fault, NoReplyError
 
 CONNECT_TIMEOUT_S = 10.0
+_REUSED = "reused"
 _LARGE_BODY = 2**20
 """Bytes from which aiohttp wants a body as a file, so as to send it in pieces."""
 
@@ -30,14 +32,8 @@ class HttpClient:
     connections: waiting for one would look like the upstream's time."""
 
     def __init__(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            skip_auto_headers=("user-agent", "accept", "content-type"),
-            max_line_size=LONGEST_HEADER_BYTES,
-            max_field_size=LONGEST_HEADER_BYTES,
-        )
+        self._session = _session(aiohttp.TCPConnector(limit=0))
+        self._unpooled = _session(aiohttp.TCPConnector(limit=0, force_close=True))
 
     async def send(
         self,
@@ -54,21 +50,58 @@ class HttpClient:
         timeout = aiohttp.ClientTimeout(
             total=total_s, sock_connect=min(CONNECT_TIMEOUT_S, total_s), sock_read=idle_s
         )
-        try:
-            response = await self._session.request(
+
+        async def ask(session: aiohttp.ClientSession, facts: dict[str, bool]) -> HttpReply:
+            response = await session.request(
                 method,
                 _parsed(url),
                 headers=sent,
                 data=body if len(body) <= _LARGE_BODY else io.BytesIO(body),
                 timeout=timeout,
                 allow_redirects=False,
+                trace_request_ctx=facts,
             )
+            return HttpReply(response)
+
+        facts: dict[str, bool] = {}
+        try:
+            try:
+                return await ask(self._session, facts)
+            except (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError):
+                # An upstream may close a connection that is kept alive at any moment. Where it
+                # did so before the first byte of a reply, the request is sent once more on a
+                # connection of its own (RFC 9112, 9.3.1).
+                if not facts.get(_REUSED):
+                    raise
+                return await ask(self._unpooled, {})
         except (aiohttp.ClientError, OSError, ValueError) as fault:
             raise _no_reply(fault) from None
-        return HttpReply(response)
 
     async def close(self) -> None:
         await self._session.close()
+        await self._unpooled.close()
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(_note_reuse)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        skip_auto_headers=("user-agent", "accept", "content-type"),
+        max_line_size=LONGEST_HEADER_BYTES,
+        max_field_size=LONGEST_HEADER_BYTES,
+        trace_configs=[trace],
+    )
+
+
+async def _note_reuse(
+    session: aiohttp.ClientSession,  # noqa: ARG001
+    context: SimpleNamespace,
+    params: aiohttp.TraceConnectionReuseconnParams,  # noqa: ARG001
+) -> None:
+    context.trace_request_ctx[_REUSED] = True
 
 
 class HttpReply:
