@@ -94,7 +94,7 @@ def _saving(report: SpendReport) -> Iterable[str]:
         )
         yield (
             f"Measuring cost: {usd(studies.usd, about=studies.possibly_paid_usd > 0)} in "
-            f"{studies.studies} studies{unknown}"
+            f"{studies.studies} {'study' if studies.studies == 1 else 'studies'}{unknown}"
         )
     interval = f", 95 % {span(report.net_saving_interval)}" if about else ""
     yield f"Net saving: {usd(report.net_saving_usd, about=about)}{interval}"
