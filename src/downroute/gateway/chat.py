@@ -133,7 +133,7 @@ def _accepted(call: CallInFlight, step: Accept, because: str) -> Outcome:
     route, attempt = call.plan.route, call.attempts[step.attempt]
     how = call.plan.decision or decision(route, call.attempts, step.attempt)
     if attempt.failed:
-        reason = step.reason
+        reason = f"{because}; {step.reason}" if step.attempt > 0 and because else step.reason
     elif step.attempt > 0:
         reason = because
     else:
