@@ -271,3 +271,22 @@ def test_a_file_of_grades_is_never_written_over(work, imported, downroute):
     )
     assert done.code == 2 and "--grades grades.jsonl" in done.err
     assert (work / "grades.jsonl").read_text() == "hours of work"
+
+
+def test_verdicts_are_told_even_where_the_policy_cannot_take_them(
+    work, imported, downroute, replay
+):
+    imported(200, large=3, small=3)
+    with replay("triage.jsonl") as url:
+        assert downroute(*PAIR, "--upstream", url, "--yes").code == 0
+        policy = work / "policy.yaml"
+        (route,) = read_policy(policy.read_text()).routes
+        (mark,) = route.fingerprints
+        claim = (
+            f"{{task: other, match: {{fingerprints: [{mark}]}}, models: [large], unproven: true}}"
+        )
+        policy.write_text(f"version: 1\nroutes:\n  - {claim}\n")
+        done = downroute(*PAIR, "--upstream", url, "--yes", "--json")
+    assert done.code == 1 and json.loads(done.out)["tasks"][0]["verdict"] == "route"
+    assert "were not written" in done.err and "'other' and 'triage'" in done.err
+    assert "triage" not in policy.read_text()

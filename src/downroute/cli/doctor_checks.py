@@ -85,7 +85,7 @@ def _config(path: Path | None, settings: Settings) -> Iterator[Finding]:
     if not file.exists():
         yield Finding("warn", "config", f"no {file}: defaults hold; `serve` and `study` need one")
         return
-    models = f"{len(settings.upstreams)} upstreams, {len(settings.models)} models"
+    models = f"upstreams: {len(settings.upstreams)}, models: {len(settings.models)}"
     yield Finding(
         "ok", "config", f"{file}: {models}, gateway keeps content: {settings.store.bodies}"
     )

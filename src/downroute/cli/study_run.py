@@ -25,7 +25,7 @@ from downroute.cli.study_output import (
 )
 from downroute.cli.tables import console
 from downroute.config import Settings, read_secret
-from downroute.errors import BudgetError, UsageError
+from downroute.errors import BudgetError, PolicyError, UsageError
 from downroute.money.rates import Rates
 from downroute.providers.client import Client
 from downroute.providers.parameters import adapt
@@ -133,7 +133,12 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         short = any(r.stopped is Stopped.BUDGET for r in results)
         finish(store, study_id, OUT_OF_BUDGET if short else FINISHED, report, results)
         _write_grades(wishes, findings, worth, output)
-        merged = new_policy(policy_text, str(wishes.policy), results, worth)
+        unmerged: PolicyError | None = None
+        try:
+            merged = new_policy(policy_text, str(wishes.policy), results, worth)
+        except PolicyError as fault:
+            # The verdicts were paid for and are told first.
+            merged, unmerged = policy_text, fault
         if wishes.as_json:
             print(json.dumps(report, ensure_ascii=False, indent=2))
         else:
@@ -144,9 +149,11 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
 
             write_verdicts_page(wishes.html, report, str(wishes.policy))
             output.print(f"page: {wishes.html}")
+        if unmerged is not None:
+            raise PolicyError(f"the routes were not written: {unmerged}") from None
         if merged != policy_text:
             write_policy_file(wishes.policy, merged)
-        for result in results:
+        for result in (r for best in results for r in (best, *best.others)):
             if result.stopped is Stopped.FAULT:
                 typer.echo(f"error: {result.task}: {result.message}", err=True)
         return exit_code(results)

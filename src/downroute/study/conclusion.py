@@ -85,11 +85,14 @@ def guarded(result: TaskResult, rules: Rules) -> TaskResult:
             message="shown on distinct requests, but counting each as often as it came the gap is "
             f"{heavy * 100:+.1f} points: the candidate fails on requests that repeat",
         )
-    if not result.replace and result.saving is not None and result.saving.share <= 0:
+    cost = result.saving
+    # What measuring cost is spent either way, so it does not speak against the route.
+    if not result.replace and cost is not None and cost.candidate_usd >= cost.baseline_usd:
+        more = cost.candidate_usd / cost.baseline_usd - 1
         return replace(
             result,
             outcome=Outcome.KEEP,
-            message=f"shown good enough, but it would cost {-result.saving.share:.0%} more",
+            message=f"shown good enough, but it would cost {more:.0%} more",
         )
     return result
 

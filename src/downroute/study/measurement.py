@@ -83,10 +83,11 @@ class Measuring:
         found = [self._start(example) for example in examples]
         for example in ahead if self._stopped is None else ():
             self._start(example)
-        answers = await asyncio.gather(*found)
-        if self._stopped is not None:
+        answers = [a for a in await asyncio.gather(*found) if a is not None]
+        # A stop that only met what was asked ahead is none of this batch's business: it is whole.
+        if self._stopped is not None and len(answers) < len(found):
             raise self._stopped
-        return [answer for answer in answers if answer is not None]
+        return answers
 
     def answered(self, examples: Sequence[Example]) -> dict[str, Measurement]:
         """What has come in of ``examples``, by example id."""

@@ -1,0 +1,83 @@
+import asyncio
+
+import pytest
+
+from downroute.errors import BudgetError
+from downroute.money.table import rates_per_million
+from downroute.providers.replies import Reply
+from downroute.records import Answer, Example, Usage
+from downroute.store import Store
+from downroute.study.budget import Budget
+from downroute.study.measurement import Candidate, Measuring, Paying
+
+USAGE = Usage(100, 10)
+RATES = rates_per_million(1.0, 1.0)
+CALL_USD = 110e-6
+
+
+def examples(count):
+    return [
+        Example(
+            f"e{i}",
+            "t",
+            {"messages": [{"role": "user", "content": f"q{i}"}]},
+            f"d{i}",
+            Answer("x"),
+            baseline_usage=USAGE,
+        )
+        for i in range(count)
+    ]
+
+
+async def answered(request):
+    await asyncio.sleep(0)
+    body = {"choices": [{"message": {"role": "assistant", "content": "yes"}}]}
+    body["usage"] = {"prompt_tokens": 100, "completion_tokens": 10}
+    return Reply(status=200, body=body, answer=Answer("yes"), usage=USAGE, latency_s=0.1)
+
+
+def measured(tmp_path, allowed_calls, steps, ask=answered):
+    """What ``steps``, given a `Measuring` whose budget allows so many calls, return."""
+
+    async def run():
+        with Store.open(tmp_path / "store") as store:
+            budget = Budget((allowed_calls + 0.5) * CALL_USD)
+            paying = Paying("s", store.journal, budget, lambda task, model: None)
+            slots = asyncio.Semaphore(2)
+            candidate = Candidate("m", "u", lambda r: r, ask, slots, 2, RATES)
+            return await steps(Measuring("t", candidate, paying))
+
+    return asyncio.run(run())
+
+
+def test_a_budget_that_ends_while_asking_ahead_leaves_the_batch_whole(tmp_path):
+    some = examples(6)
+
+    async def steps(measuring):
+        first = await measuring.measure(some[:4], some[4:])
+        await asyncio.sleep(0.05)
+        with pytest.raises(BudgetError):
+            await measuring.measure(some[4:])
+        await measuring.finish()
+        return first, measuring.answered(some)
+
+    first, all_answered = measured(tmp_path, 4, steps)
+    assert [m.example_id for m in first] == ["e0", "e1", "e2", "e3"]
+    assert list(all_answered) == ["e0", "e1", "e2", "e3"]
+
+
+def test_nothing_new_is_sent_once_it_is_finished(tmp_path):
+    asked = []
+
+    async def slow(request):
+        asked.append(request)
+        await asyncio.sleep(0.05)
+        return await answered(request)
+
+    async def steps(measuring):
+        some = examples(20)
+        await measuring.measure(some[:1], some[1:])
+        await measuring.finish()
+        return len(asked)
+
+    assert measured(tmp_path, 100, steps, slow) <= 3
