@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import openai
 import pytest
@@ -64,10 +65,12 @@ def test_from_a_log_to_a_saving_and_round_again(work, recording, downroute, repl
 
 def until(step, decision):
     """The first reply with this decision; a switch takes effect within a second."""
-    for _ in range(200):
+    patience = time.monotonic() + 20
+    while time.monotonic() < patience:
         reply = step()
         if reply.headers["x-downroute-decision"] == decision:
             return reply
+        time.sleep(0.02)
     raise AssertionError(f"never {decision}")
 
 
