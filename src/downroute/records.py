@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     SELF_CHECK = "self_check"
     HELPER = "helper"
     SHADOW = "shadow"
+    JUDGE = "judge"
 
 
 class Decision(StrEnum):

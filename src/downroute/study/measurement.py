@@ -134,7 +134,7 @@ async def _measure_one(
         repeat=0,
     )
     entry = paying.journal.get(key)
-    if entry is None or _worth_asking_again(entry):
+    if entry is None or worth_asking_again(entry):
         entry = await _ask(key, body, example, candidate, paying, faults)
     else:
         faults.proven = faults.proven or entry.error is None
@@ -151,14 +151,31 @@ async def _ask(
     faults: FaultRun,
 ) -> JournalEntry:
     estimate = estimate_usd(example, candidate.rates)
+    entry, reply = await ask_and_pay(key, body, estimate, candidate, paying)
+    faults.see(reply)
+    return entry
+
+
+async def ask_and_pay(
+    key: JournalKey,
+    body: Mapping[str, Json],
+    estimate: float | None,
+    asked: Candidate,
+    paying: Paying,
+) -> tuple[JournalEntry, Reply]:
+    """One call, whatever its purpose: journalled before and after, within the budget.
+
+    Raises:
+        BudgetError: the budget does not allow it; nothing was sent.
+    """
     aside = paying.budget.reserve(estimate)
     cost: float | None = None
     possibly_paid = 0.0
     try:
         paying.journal.begin(key, paying.study_id, estimate)
-        reply = await candidate.ask(body)
+        reply = await asked.ask(body)
         # A call that failed upstream is not billed; an answered one costs its tokens.
-        cost = 0.0 if reply.error is not None else cost_usd(reply.usage, candidate.rates)
+        cost = 0.0 if reply.error is not None else cost_usd(reply.usage, asked.rates)
         entry = JournalEntry(
             body=reply.body,
             usage=reply.usage,
@@ -172,8 +189,7 @@ async def _ask(
         possibly_paid = (estimate or 0.0) * reply.unanswered_tries
     finally:
         paying.budget.settle(aside, estimate, (cost or 0.0) + possibly_paid)
-    faults.see(reply)
-    return entry
+    return entry, reply
 
 
 def measurement(example: Example, model: str, entry: JournalEntry) -> Measurement:
@@ -203,6 +219,6 @@ def measurement(example: Example, model: str, entry: JournalEntry) -> Measuremen
     )
 
 
-def _worth_asking_again(entry: JournalEntry) -> bool:
+def worth_asking_again(entry: JournalEntry) -> bool:
     """A fault that may have passed since: nothing was answered, so nothing was paid."""
     return entry.error is not None and not refused_for_content(entry.status)
