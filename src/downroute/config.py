@@ -98,10 +98,12 @@ class StoreSettings(Strict):
 
 
 class TaskSettings(Strict):
-    """What one task asks for besides the defaults. ``scorer`` is a name or ``{name: options}``."""
+    """What one task asks for besides the defaults. ``scorer`` is a name or ``{name: options}``;
+    ``rubric`` says in words what a good answer is, to whoever grades."""
 
     scorer: str | dict[str, Any] | None = None
     margin: Share | None = None
+    rubric: str | None = None
 
 
 class ServeSettings(Strict):

@@ -4,8 +4,8 @@ import pytest
 
 from downroute.errors import InputError
 from downroute.records import Answer, Example, Measurement, Score, ToolCall
+from downroute.store import FILES, Blinded
 from downroute.study.grading_file import (
-    candidate_is_a,
     grading_rows,
     read_grading_file,
     write_grading_file,
@@ -13,44 +13,58 @@ from downroute.study.grading_file import (
 from downroute.study.pairs import Pair
 
 
+def blinded(pair, number):
+    return Blinded(f"p-{number:016x}", "t", pair.key, FILES, number % 3 == 0)
+
+
 def exported(count=40):
     pairs, examples, measured = [], [], []
     for number in range(count):
-        key = f"{number * 0x1F3D5B79 % 2**32:08x}rest"
         request = {"messages": [{"role": "user", "content": f"q{number}"}]}
         examples.append(Example(f"e{number}", "t", request, "digest", Answer("from baseline")))
         measured.append(
             Measurement(f"e{number}", "small", Answer("from candidate"), Score.unscored("later"))
         )
-        pairs.append(Pair(f"e{number}", key, None, to_grade=number > 0))
-    return pairs, grading_rows("t", pairs, examples, measured)
+        pairs.append(Pair(f"e{number}", f"{number:020x}", None, to_grade=True))
+    sides = [blinded(pair, number) for number, pair in enumerate(pairs)]
+    known = {side.id: side for side in sides}
+    return pairs, grading_rows(pairs, examples, measured, sides), known.get
 
 
-def test_only_pairs_that_wait_for_a_grade_are_exported_and_sides_are_mixed():
-    _, rows = exported()
-    assert len(rows) == 39
-    on_a = [row["answer_a"] == "from candidate" for row in rows]
-    assert 5 < sum(on_a) < 34
-    assert "small" not in json.dumps(rows)
+def test_answers_stand_on_the_sides_the_store_drew_and_the_file_does_not_say_so():
+    pairs, rows, sides = exported()
+    for row in rows:
+        first = sides(row["pair"]).candidate_first
+        assert (row["answer_a"] == "from candidate") is first
+    written = json.dumps(rows)
+    assert "small" not in written and not any(pair.key in written for pair in pairs)
 
 
 def test_grades_come_back_on_the_right_side(tmp_path):
-    pairs, rows = exported()
+    pairs, rows, sides = exported()
     for row in rows:
         row["grade"] = "a" if row["answer_a"] == "from baseline" else "B"
     file = tmp_path / "grades.jsonl"
-    assert write_grading_file(file, rows) == 39
-    read = read_grading_file(file)
-    assert {pair for _, pair, _ in read} == {p.key for p in pairs if p.to_grade}
+    assert write_grading_file(file, rows) == 40
+    read = read_grading_file(file, sides)
+    assert {pair for _, pair, _ in read} == {p.key for p in pairs}
     assert all(score == (1.0, 0.0) and task == "t" for task, _, score in read)
 
 
 def test_ungraded_lines_are_left_out_and_both_or_neither_tie(tmp_path):
-    _, rows = exported(4)
+    _, rows, sides = exported(4)
     rows[0]["grade"], rows[1]["grade"] = "both", "neither"
     file = tmp_path / "grades.jsonl"
     write_grading_file(file, rows)
-    assert [score for _, _, score in read_grading_file(file)] == [(1.0, 1.0), (0.0, 0.0)]
+    assert [score for _, _, score in read_grading_file(file, sides)] == [(1.0, 1.0), (0.0, 0.0)]
+
+
+def test_files_of_older_versions_are_still_read(tmp_path):
+    file = tmp_path / "grades.jsonl"
+    old = [{"pair": f"0000000{n}xyz", "task": "t", "grade": "a"} for n in (2, 3)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in old))
+    read = read_grading_file(file, lambda _: None)
+    assert [score for *_, score in read] == [(0.0, 1.0), (1.0, 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +73,8 @@ def test_ungraded_lines_are_left_out_and_both_or_neither_tie(tmp_path):
         ("{", "not JSON"),
         ('{"grade": "a"}', "no 'pair'"),
         ('{"pair": "nope", "grade": "a"}', "no 'pair'"),
+        ("[]", "no JSON object"),
+        ('{"pair": "p-0123456789abcdef", "grade": "a"}', "this store exported no pair"),
         ('{"pair": "00000000", "grade": "left"}', "write a, b, both, neither or null"),
     ],
 )
@@ -66,19 +82,16 @@ def test_a_broken_line_is_named(tmp_path, line, said):
     file = tmp_path / "g.jsonl"
     file.write_text(f"\n{line}\n")
     with pytest.raises(InputError, match=r"g\.jsonl:2: ") as caught:
-        read_grading_file(file)
+        read_grading_file(file, lambda _: None)
     assert said in str(caught.value)
-
-
-def test_the_side_follows_from_the_pair_alone():
-    assert candidate_is_a("00000002xyz") and not candidate_is_a("00000003xyz")
 
 
 def test_tool_calls_are_readable():
     answer = Answer(None, (ToolCall("search", '{"b": 1, "a": 2}'),))
     example = Example("e", "t", {"messages": []}, "d", Answer(None, answer.tool_calls))
     measured = Measurement("e", "m", answer, Score.unscored("x"))
-    (row,) = grading_rows("t", [Pair("e", "00000001", None, to_grade=True)], [example], [measured])
+    pair = Pair("e", "00000001", None, to_grade=True)
+    (row,) = grading_rows([pair], [example], [measured], [blinded(pair, 1)])
     assert row["answer_a"] == 'search({"a":2,"b":1})'
 
 
@@ -88,7 +101,8 @@ def test_line_separators_and_broken_characters_inside_answers_come_back(tmp_path
     example = Example("e", "t", request, "d", Answer("other"))
     measured = Measurement("e", "m", answer, Score.unscored("x"))
     pair = Pair("e", "00000001", None, to_grade=True)
-    (row,) = grading_rows("t", [pair], [example], [measured])
+    side = blinded(pair, 1)
+    (row,) = grading_rows([pair], [example], [measured], [side])
     file = tmp_path / "g.jsonl"
     write_grading_file(file, [{**row, "grade": "a"}])
-    assert read_grading_file(file) == [("t", "00000001", (1.0, 0.0))]
+    assert read_grading_file(file, lambda _: side) == [("t", "00000001", (1.0, 0.0))]

@@ -141,3 +141,15 @@ def test_at_the_margin_a_route_comes_out_at_most_five_times_in_a_hundred():
     table = pairs(both=75, b=10, c=5, neither=10)
     routed = sum(run(chance.choices(table, k=300)).outcome is Outcome.ROUTE for _ in range(600))
     assert routed / 600 <= 0.05 + 3 * (0.05 * 0.95 / 600) ** 0.5
+
+
+def test_a_pair_two_graders_disagree_on_counts_as_half_a_difference():
+    graded = [Pair("e", "k", 0.0, 1.0, 1.0, graded=True)] * 2
+    split = Pair("e", "k", 0.5, 1.0, 0.5, graded=True)
+    scores = Scores.of([*pairs(both=97), *graded, split])
+    assert scores.binary and scores.counts() == (99.5, 0.5, 0.0)
+    whole, none = (Scores.of(pairs(both=99, b=1)), Scores.of(pairs(both=100)))
+    high = [s.interval(1.645, rules(100)).high for s in (none, scores, whole)]
+    assert high == sorted(high) and high[0] < high[1] < high[2]
+    # Scores of a scorer that grades are read by their own test.
+    assert not Scores.of([Pair("e", "k", 0.5, 1.0, 0.5), *graded]).binary

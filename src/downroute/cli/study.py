@@ -93,7 +93,8 @@ def study(
     Example: downroute study --baseline gpt-4o --candidate gpt-4o-mini --yes
     """
     from downroute import config as configuration
-    from downroute.cli.study_run import Wishes, run_study
+    from downroute.cli.study_conclusion import Wishes
+    from downroute.cli.study_run import run_study
 
     settings = configuration.load(config, upstream=upstream)
     question = _question(

@@ -137,7 +137,10 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append(result.message)
     need = result.need
     if need is not None and need.grades:
-        lines.append(f"inconclusive: grade these {need.grades} of {need.of} (--export-grades FILE)")
+        lines.append(
+            f"inconclusive: grade these {need.grades} of {need.of} (downroute grade, or "
+            "--export-grades FILE)"
+        )
     elif need is not None:
         cost = "" if need.cost_usd is None else f", about {usd(need.cost_usd)}"
         lines.append(f"about {need.pairs:,} more pairs would settle it (80 % power){cost}")

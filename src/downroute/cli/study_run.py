@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
-import typer
 from rich.console import Console
 
-from downroute.cli.policy_file import read_policy_file, write_policy_file
+from downroute.cli.policy_file import read_policy_file
 from downroute.cli.pricing import price_table, pricing
+from downroute.cli.study_conclusion import StudyEntry, Wishes, tell
 from downroute.cli.study_output import (
-    print_diff,
     print_left_out,
     print_plan,
-    print_results,
     progress_bars,
 )
 from downroute.cli.tables import console
 from downroute.config import Settings, read_secret
-from downroute.errors import BudgetError, PolicyError, UsageError
+from downroute.errors import UsageError
 from downroute.money.rates import Rates
 from downroute.providers.client import Client
 from downroute.providers.parameters import adapt
 from downroute.records import Json
-from downroute.store import Store
+from downroute.store import FILES, Store
 from downroute.study.budget import Budget
 from downroute.study.conclusion import Finding
 from downroute.study.grading_file import (
@@ -40,45 +35,24 @@ from downroute.study.grading_file import (
     write_grading_file,
 )
 from downroute.study.ledger import (
-    FINISHED,
     INTERRUPTED,
-    OUT_OF_BUDGET,
     add_grades,
     begin_or_resume,
-    finish,
     known_grades,
 )
 from downroute.study.measurement import Candidate, Paying
 from downroute.study.pairs import PairScore
 from downroute.study.plan import fewest_pairs
 from downroute.study.prepared import PreparedTask
-from downroute.study.result import TaskResult
 from downroute.study.settings import StudySettings
 from downroute.study.study import (
-    conclude,
     margin_of,
-    new_policy,
     prepare,
     run,
 )
-from downroute.study.verdict import Outcome, Stopped
+from downroute.study.verdict import Stopped
 
 LOCK = "study"
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the command line wants done besides the study itself."""
-
-    store: Path
-    policy: Path
-    yes: bool
-    as_json: bool
-    html: Path | None
-    export_grades: Path | None
-    grades: Path | None
-    upstream_url: str | None
-    concurrency: int | None
 
 
 def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> int:
@@ -113,7 +87,8 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         _confirm(wishes, output)
         grades = _grades(store, wishes)
         started_at = time.time()
-        study_id = begin_or_resume(store, question, started_at)
+        asked = {m: _asked(m, settings, wishes) for m in question.candidates}
+        study_id = begin_or_resume(store, question, started_at, asked)
         before = store.journal.spent(study_id)
         budget = Budget(question.budget_usd, before.paid_usd + before.possibly_paid_usd)
         try:
@@ -126,74 +101,9 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         except BaseException:
             store.ledger.finish_study(study_id, INTERRUPTED, None)
             raise
-        results = conclude(
-            findings, worth, question, settings, study_id=study_id, started_at=started_at
-        )
-        report = report_json(question, results, study_id, store)
-        short = any(r.stopped is Stopped.BUDGET for r in results)
-        finish(store, study_id, OUT_OF_BUDGET if short else FINISHED, report, results)
-        _write_grades(wishes, findings, worth, output)
-        unmerged: PolicyError | None = None
-        try:
-            merged = new_policy(policy_text, str(wishes.policy), results, worth)
-        except PolicyError as fault:
-            # The verdicts were paid for and are told first.
-            merged, unmerged = policy_text, fault
-        if wishes.as_json:
-            print(json.dumps(report, ensure_ascii=False, indent=2))
-        else:
-            print_diff(output, wishes.policy, policy_text, merged)
-            print_results(output, results, worth, question, report)
-        if wishes.html is not None:
-            from downroute.reports.verdicts import write_verdicts_page
-
-            write_verdicts_page(wishes.html, report, str(wishes.policy))
-            output.print(f"page: {wishes.html}")
-        if unmerged is not None:
-            raise PolicyError(f"the routes were not written: {unmerged}") from None
-        if merged != policy_text:
-            write_policy_file(wishes.policy, merged)
-        for result in (r for best in results for r in (best, *best.others)):
-            if result.stopped is Stopped.FAULT:
-                typer.echo(f"error: {result.task}: {result.message}", err=True)
-        return exit_code(results)
-
-
-def exit_code(results: Sequence[TaskResult]) -> int:
-    """Over many tasks the first that applies: 1 fault, 102 budget, 100 kept, 101 inconclusive."""
-    if any(r.stopped is Stopped.FAULT for r in results):
-        return 1
-    if any(r.stopped is Stopped.BUDGET for r in results):
-        return BudgetError.exit_code
-    outcomes = {r.outcome for r in results}
-    if Outcome.KEEP in outcomes:
-        return 100
-    return 101 if Outcome.INCONCLUSIVE in outcomes else 0
-
-
-def report_json(
-    question: StudySettings,
-    results: Sequence[TaskResult],
-    study_id: str,
-    store: Store,
-) -> dict[str, Json]:
-    """The one object ``--json`` prints and the ledger keeps. ``spent_usd`` holds what is known to
-    be paid, earlier runs of the same study included; ``possibly_paid_usd`` comes on top."""
-    spent = store.journal.spent(study_id)
-    return {
-        "study": study_id,
-        "baseline": question.baseline,
-        "candidates": list(question.candidates),
-        "margin": question.margin,
-        "relative": question.relative,
-        "confidence": question.confidence,
-        "seed": question.seed,
-        "spent_usd": None if spent.unpriced else spent.paid_usd,
-        "unpriced_calls": spent.unpriced,
-        "possibly_paid_calls": len(store.journal.unfinished(study_id)),
-        "possibly_paid_usd": spent.possibly_paid_usd,
-        "tasks": [r.as_json() for r in results],
-    }
+        _write_grades(wishes, findings, worth, store, output)
+        entry = StudyEntry(study_id, started_at)
+        return tell(findings, worth, question, settings, wishes, store, entry, policy_text, output)
 
 
 async def _measure(
@@ -242,12 +152,11 @@ async def _candidates(
             )
             clients[name] = client, asyncio.Semaphore(slots), slots
         client, semaphore, concurrency = clients[name]
-        own = settings.model(model)
         found.append(
             Candidate(
                 model=model,
-                upstream=wishes.upstream_url or name,
-                adapt=_adapter(own.name or model, own.set, own.rename, own.drop),
+                upstream=_asked(model, settings, wishes),
+                adapt=adapter(model, settings),
                 ask=client.ask,
                 slots=semaphore,
                 concurrency=concurrency,
@@ -257,10 +166,17 @@ async def _candidates(
     return found
 
 
-def _adapter(
-    name: str, set_: Mapping[str, Json], rename: Mapping[str, str], drop: Sequence[str]
-) -> Callable[[Mapping[str, Json]], Mapping[str, Json]]:
-    return lambda request: adapt(request, name, set_=set_, rename=rename, drop=drop)
+def _asked(model: str, settings: Settings, wishes: Wishes) -> str:
+    """Whom a candidate's answers come from, as the journal names it."""
+    return wishes.upstream_url or settings.upstream_of(model)[0]
+
+
+def adapter(model: str, settings: Settings) -> Callable[[Mapping[str, Json]], Mapping[str, Json]]:
+    """How a request is put to ``model``."""
+    own = settings.model(model)
+    return lambda request: adapt(
+        request, own.name or model, set_=own.set, rename=own.rename, drop=own.drop
+    )
 
 
 def _confirm(wishes: Wishes, console: Console) -> None:
@@ -276,23 +192,28 @@ def _confirm(wishes: Wishes, console: Console) -> None:
 def _grades(store: Store, wishes: Wishes) -> dict[str, PairScore]:
     """All grades the store knows, with those of ``--grades`` added to it."""
     if wishes.grades is not None:
-        read = read_grading_file(wishes.grades)
+        read = read_grading_file(wishes.grades, store.blinding.behind)
         add_grades(store, read, grader=wishes.grades.name, at=time.time())
     return known_grades(store)
 
 
 def _write_grades(
-    wishes: Wishes, findings: Sequence[Finding], worth: Sequence[PreparedTask], console: Console
+    wishes: Wishes,
+    findings: Sequence[Finding],
+    worth: Sequence[PreparedTask],
+    store: Store,
+    console: Console,
 ) -> None:
     if wishes.export_grades is None:
         return
     by_name = {t.name: t for t in worth}
-    rows = [
-        row
-        for f in findings
-        if f.result.stopped is Stopped.GRADES
-        for row in grading_rows(f.result.task, f.pairs, by_name[f.result.task].examples, f.measured)
-    ]
+    rows = []
+    for f in findings:
+        if f.result.stopped is Stopped.GRADES:
+            task = by_name[f.result.task]
+            waiting = [(task.name, p.key) for p in f.pairs if p.to_grade]
+            sides = store.blinding.blind(FILES, waiting)
+            rows += grading_rows(f.pairs, task.examples, f.measured, sides)
     count = write_grading_file(wishes.export_grades, rows)
     console.print(
         f"{count} pairs to grade are in {wishes.export_grades}; fill in `grade`, then run the same "

@@ -69,15 +69,17 @@ def power_of(pairs: int, gap: float, sd: float, margin: float, *, alpha: float =
 
 
 def more_pairs(
-    b: int, c: int, n: int, margin: float, *, alpha: float = 0.05, power: float = 0.8
+    b: float, c: float, n: int, margin: float, *, alpha: float = 0.05, power: float = 0.8
 ) -> int | None:
     """How many more pairs until :func:`pairs_for_power`, were the gap and the discordance seen so
     far the true ones.
 
     Parameters
     ----------
-    b, c, n : int
-        Pairs only the baseline, only the candidate got right; all pairs.
+    b, c : float
+        Pairs only the baseline, only the candidate got right.
+    n : int
+        All pairs.
     margin : float in (0, 1)
 
     Returns

@@ -1,5 +1,6 @@
 """One SQLite file behind named queries: the log, the journal of what was asked, the ledger."""
 
+from downroute.store.blinding import FILES, Blinded
 from downroute.store.bodies import Bodies
 from downroute.store.calls import Added
 from downroute.store.journal import Ask, JournalEntry, JournalKey, Spending
@@ -9,8 +10,10 @@ from downroute.store.store import Imported, Store
 from downroute.store.summary import CallGroup
 
 __all__ = [
+    "FILES",
     "Added",
     "Ask",
+    "Blinded",
     "Bodies",
     "CallGroup",
     "Grade",

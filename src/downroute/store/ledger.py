@@ -127,6 +127,16 @@ class Ledger:
             ((g.task, g.pair, g.grader, dump(g.grade), g.at) for g in grades),
         )
 
+    def remove_grade(self, task: str, pair: str, grader: str) -> bool:
+        """Take a grade back; whether there was one."""
+        with self._database.writing() as connection:
+            gone = execute(
+                connection,
+                "DELETE FROM grades WHERE task = ? AND pair = ? AND grader = ?",
+                (task, pair, grader),
+            )
+        return gone.rowcount > 0
+
     def grades(self, task: str | None = None) -> list[Grade]:
         """The grades (of one task), in the order they were first given."""
         rows = self._rows(

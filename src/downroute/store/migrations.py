@@ -66,4 +66,20 @@ def first_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_tables,)
+def grading_tables(connection: sqlite3.Connection) -> None:
+    """What graders are shown and must not know: links, and which answer stands on which side."""
+    for statement in (
+        """CREATE TABLE blinded (
+            id TEXT PRIMARY KEY, task TEXT NOT NULL, pair TEXT NOT NULL, reader TEXT NOT NULL,
+            candidate_first INTEGER NOT NULL, UNIQUE (task, pair, reader)) WITHOUT ROWID""",
+        """CREATE TABLE skipped (
+            task TEXT NOT NULL, pair TEXT NOT NULL, grader TEXT NOT NULL, at REAL NOT NULL,
+            PRIMARY KEY (task, pair, grader)) WITHOUT ROWID""",
+        """CREATE TABLE grading_links (
+            token TEXT PRIMARY KEY, study TEXT NOT NULL, grader TEXT NOT NULL,
+            expires_at REAL NOT NULL, UNIQUE (study, grader)) WITHOUT ROWID""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_tables, grading_tables)

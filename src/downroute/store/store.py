@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from downroute.errors import StoreError
 from downroute.records import BadRow, Call, RecordedScore
+from downroute.store.blinding import Blinding
 from downroute.store.bodies import Bodies, StoredBodies
 from downroute.store.calls import Calls
 from downroute.store.database import Database
@@ -46,6 +47,7 @@ class Store:
         self.rejected = Rejected(database, redaction)
         self.journal = Journal(database)
         self.ledger = Ledger(database)
+        self.blinding = Blinding(database)
         self._database = database
 
     @classmethod

@@ -1,23 +1,28 @@
 """Pairs that need a person, as a file to fill in: one JSON object a line.
 
-Each line holds the request and the two answers, blind: which side is the candidate follows from
-the pair's id and is not in the file. ``grade`` is filled in with ``a``, ``b``, ``both`` or
-``neither`` (who answered well); a line left ``null`` is not graded.
+Each line holds the request and the two answers, blind: which side is the candidate stands in the
+store and nowhere in the file. ``grade`` is filled in with ``a``, ``b``, ``both`` or ``neither``
+(who answered well); a line left ``null`` is not graded.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from downroute.errors import InputError, UsageError
 from downroute.prompts import content_text, messages, tool_schemas
 from downroute.records import Answer, Example, Json, Measurement
+from downroute.store.blinding import PREFIX, Blinded
 from downroute.study.pairs import Pair, PairScore, shown
 
-_KEY = re.compile(r"[0-9a-f]{8}[0-9a-z]*")
+_OLD_KEY = re.compile(r"[0-9a-f]{8}[0-9a-z]*")
+"""What stood for a pair before sides were drawn: its key, whose first digits gave the side."""
+
+Sides = Callable[[str], Blinded | None]
+"""The pair behind an id, as the store knows it."""
 
 GRADES: Mapping[str, PairScore] = {
     "a": (1.0, 0.0),
@@ -29,26 +34,29 @@ GRADES: Mapping[str, PairScore] = {
 
 
 def grading_rows(
-    task: str, pairs: Sequence[Pair], examples: Sequence[Example], measured: Sequence[Measurement]
+    pairs: Sequence[Pair],
+    examples: Sequence[Example],
+    measured: Sequence[Measurement],
+    sides: Sequence[Blinded],
 ) -> list[dict[str, Json]]:
-    """The pairs of one task that wait for a grade, those sampled first first."""
+    """The blinded pairs of one task that wait for a grade, in the order of ``sides``."""
     example_of = {e.id: e for e in examples}
     answer_of = {m.example_id: m.answer for m in measured}
+    pair_of = {p.key: p for p in pairs}
     rows = []
-    for pair in pairs:
-        if not pair.to_grade:
-            continue
+    for side in sides:
+        pair = pair_of[side.pair]
         example = example_of[pair.example_id]
-        sides: list[Answer | None] = [example.baseline_answer, answer_of[pair.example_id]]
-        if candidate_is_a(pair.key):
-            sides.reverse()
+        answers: list[Answer | None] = [example.baseline_answer, answer_of[pair.example_id]]
+        if side.candidate_first:
+            answers.reverse()
         rows.append(
             {
-                "pair": pair.key,
-                "task": task,
+                "pair": side.id,
+                "task": side.task,
                 "request": _readable(example),
-                "answer_a": shown(sides[0]),
-                "answer_b": shown(sides[1]),
+                "answer_a": shown(answers[0]),
+                "answer_b": shown(answers[1]),
                 "grade": None,
                 "grades": "a | b | both | neither (which answers are good), null = not graded",
             }
@@ -56,9 +64,10 @@ def grading_rows(
     return rows
 
 
-def candidate_is_a(key: str) -> bool:
-    """Which side the candidate stands on: fixed by the pair's id, even over all pairs."""
-    return int(key[:8], 16) % 2 == 0
+def scores_of(word: str, *, candidate_first: bool) -> PairScore:
+    """What a grade (one of `GRADES`) of a pair with these sides says of (baseline, candidate)."""
+    first, second = GRADES[word]
+    return (second, first) if candidate_first else (first, second)
 
 
 def write_grading_file(path: Path, rows: Iterable[Mapping[str, Json]]) -> int:
@@ -87,7 +96,7 @@ def refuse_existing(path: Path) -> None:
         )
 
 
-def read_grading_file(path: Path) -> list[tuple[str, str, PairScore]]:
+def read_grading_file(path: Path, sides: Sides) -> list[tuple[str, str, PairScore]]:
     """(task, pair id, (baseline's score, candidate's score)) of every graded line.
 
     Raises:
@@ -100,28 +109,39 @@ def read_grading_file(path: Path) -> list[tuple[str, str, PairScore]]:
     grades = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            entry = _graded_line(line, f"{path}:{number}")
+            entry = _graded_line(line, f"{path}:{number}", sides)
             if entry is not None:
                 grades.append(entry)
     return grades
 
 
-def _graded_line(line: str, where: str) -> tuple[str, str, PairScore] | None:
+def _graded_line(line: str, where: str, sides: Sides) -> tuple[str, str, PairScore] | None:
     try:
         row = json.loads(line)
     except ValueError as fault:
         raise InputError(f"{where}: not JSON: {fault}") from None
-    key = row.get("pair") if isinstance(row, dict) else None
-    if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise InputError(f"{where}: no 'pair'; fill in the file that --export-grades wrote")
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: no JSON object; fill in the file that --export-grades wrote")
+    task, key, candidate_first = _side(row, where, sides)
     grade = row.get("grade")
     if grade is None:
         return None
     if not isinstance(grade, str) or grade.strip().lower() not in GRADES:
         raise InputError(f"{where}: 'grade' is {grade!r}; write a, b, both, neither or null")
-    first, second = GRADES[grade.strip().lower()]
-    score = (second, first) if candidate_is_a(key) else (first, second)
-    return str(row.get("task", "")), key, score
+    return task, key, scores_of(grade.strip().lower(), candidate_first=candidate_first)
+
+
+def _side(row: Mapping[str, Json], where: str, sides: Sides) -> tuple[str, str, bool]:
+    """(task, pair's key, whether the candidate is answer A) of a row."""
+    name = row.get("pair")
+    if isinstance(name, str) and name.startswith(PREFIX):
+        blinded = sides(name)
+        if blinded is None:
+            raise InputError(f"{where}: this store exported no pair {name!r}; name its --store")
+        return blinded.task, blinded.pair, blinded.candidate_first
+    if not isinstance(name, str) or not _OLD_KEY.fullmatch(name):
+        raise InputError(f"{where}: no 'pair'; fill in the file that --export-grades wrote")
+    return str(row.get("task", "")), name, int(name[:8], 16) % 2 == 0
 
 
 def _line(row: Mapping[str, Json]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 
 from downroute.records import Json
 from downroute.store import Grade, Store
@@ -16,16 +17,20 @@ OUT_OF_BUDGET = "budget reached"
 FINISHED = "finished"
 
 
-def begin_or_resume(store: Store, question: StudySettings, at: float) -> str:
+def begin_or_resume(
+    store: Store, question: StudySettings, at: float, upstreams: Mapping[str, str] | None = None
+) -> str:
     """The id of the study to write under: that of an unfinished one with the same question,
-    whose spending then counts towards the budget, else a new one."""
+    whose spending then counts towards the budget, else a new one. ``upstreams`` is kept with it:
+    whom each candidate's answers come from."""
     identity = question.identity()
     for study in reversed(store.ledger.studies()):
         if study.settings.get("identity") == identity:
             if study.status == FINISHED:
                 break
             return study.id
-    return store.ledger.begin_study(question.as_json(), at=at)
+    kept = {**question.as_json(), "upstreams": dict(upstreams or {})}
+    return store.ledger.begin_study(kept, at=at)
 
 
 def finish(
@@ -42,9 +47,11 @@ def finish(
 
 
 def known_grades(store: Store) -> dict[str, PairScore]:
-    """Every grade of the store by its pair; the latest where a pair was graded twice."""
-    latest = sorted(store.ledger.grades(), key=lambda grade: grade.at)
-    return {g.pair: (float(g.grade[0]), float(g.grade[1])) for g in latest}
+    """Every graded pair of the store with its mean grade over its graders."""
+    by_pair: dict[str, list[PairScore]] = {}
+    for grade in store.ledger.grades():
+        by_pair.setdefault(grade.pair, []).append((float(grade.grade[0]), float(grade.grade[1])))
+    return {pair: (fmean(b for b, _ in g), fmean(c for _, c in g)) for pair, g in by_pair.items()}
 
 
 def add_grades(

@@ -82,6 +82,8 @@ class Scores:
 
     baseline: tuple[float, ...]
     candidate: tuple[float, ...]
+    votes: bool = False
+    """Whether what is neither 0 nor 1 is the share of a pair's graders who called it good."""
 
     @classmethod
     def of(cls, pairs: Sequence[Pair]) -> Scores:
@@ -89,6 +91,8 @@ class Scores:
         return cls(
             tuple(p.baseline if p.baseline is not None else 0.0 for p in known),
             tuple(p.candidate if p.candidate is not None else 0.0 for p in known),
+            votes=any(p.graded for p in known)
+            and all(p.graded or {p.baseline, p.candidate} <= {None, 0.0, 1.0} for p in known),
         )
 
     def with_graded(self, *, lost: int = 0, won: int = 0, tied: int = 0) -> Scores:
@@ -96,6 +100,7 @@ class Scores:
         return Scores(
             self.baseline + (1.0,) * lost + (0.0,) * (won + tied),
             self.candidate + (0.0,) * lost + (1.0,) * won + (0.0,) * tied,
+            self.votes,
         )
 
     @property
@@ -104,12 +109,20 @@ class Scores:
 
     @property
     def binary(self) -> bool:
-        return all(s in (0.0, 1.0) for s in (*self.baseline, *self.candidate))
+        """Whether the score test for 0/1 scores reads these. It does where graders disagreed: a
+        difference of half a pair counts as half a pair that differs in full, which has the same
+        mean and the larger variance, so the test errs on the safe side."""
+        return self.votes or all(s in (0.0, 1.0) for s in (*self.baseline, *self.candidate))
 
-    def counts(self) -> tuple[int, int, int]:
-        """Of binary scores: pairs both, only the baseline, only the candidate got right."""
+    def counts(self) -> tuple[float, float, float]:
+        """Of binary scores: pairs both, only the baseline, only the candidate got right; a pair
+        whose graders disagreed in shares."""
         sides = list(zip(self.baseline, self.candidate, strict=True))
-        return sides.count((1.0, 1.0)), sides.count((1.0, 0.0)), sides.count((0.0, 1.0))
+        return (
+            sum(min(b, c) for b, c in sides),
+            sum(max(b - c, 0.0) for b, c in sides),
+            sum(max(c - b, 0.0) for b, c in sides),
+        )
 
     def baseline_mean(self) -> float:
         return sum(self.baseline) / self.pairs if self.pairs else 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 
 from downroute.prompts import digest
 from downroute.records import Json
@@ -40,6 +41,13 @@ class StudySettings:
     def as_json(self) -> dict[str, Json]:
         """The settings as the ledger keeps them, with their `identity`."""
         return {**asdict(self), "identity": self.identity()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Json]) -> StudySettings:
+        """The settings that `as_json` wrote; what an older version did not know has its default."""
+        known: dict[str, Json] = {f.name: kept[f.name] for f in fields(cls) if f.name in kept}
+        lists = {name: tuple(v) for name, v in known.items() if isinstance(v, list)}
+        return cls(**(known | lists))
 
     def identity(self) -> str:
         """Equal for two runs of the same question; a run with another budget goes on with it."""
