@@ -30,7 +30,8 @@ class Decision(StrEnum):
     """How the gateway came to the reply it sent (the header ``x-downroute-decision``)."""
 
     DIRECT = "direct"
-    """A route with one model answered."""
+    """One model answered, and nobody judged its answer: the route's only one, or its last one
+    without any before it."""
     ACCEPTED = "accepted"
     """A cascade's cheaper model answered and its answer passed."""
     ESCALATED = "escalated"
@@ -105,7 +106,8 @@ class Attempt:
     checks: Mapping[str, bool | None] = field(default_factory=dict)
     signals: Mapping[str, float | None] = field(default_factory=dict)
     score: float | None = None
-    """The value of the route's ``escalate.score`` on this answer."""
+    """The value of the route's ``escalate.score`` on this answer; on a self-check or a helper's
+    answer, that of the second opinion's score."""
 
     @property
     def failed(self) -> bool:
@@ -236,11 +238,64 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class LinearScore:
-    """``intercept + Σ weight·signal``: the readable score a route escalates by."""
+    """``intercept + Σ weight·signal``: the readable score a route escalates by, where it is
+    above ``above``. A missing signal counts as ``impute`` says, where it does; the weight
+    ``SIGNAL_missing`` is then added. Any other missing signal leaves the score unknown."""
 
     intercept: float
     weights: Mapping[str, float]
     above: float
+    impute: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """A paid signal, asked for only while the free score is in ``(low, high]``: up to ``low`` the
+    answer is accepted, above ``high`` it is escalated.
+
+    ``purpose`` says which: ``SELF_CHECK`` asks ``model`` whether the answer is right and gives
+    the signal ``self_check``, ``HELPER`` asks it the original request and gives ``agreement``.
+    ``score`` sums free signals and that one, and decides by its own ``above``. ``prompt`` is what
+    a self-check asks; ``None`` = the standard question.
+    """
+
+    purpose: Purpose
+    model: str
+    low: float
+    high: float
+    score: LinearScore
+    prompt: str | None = None
+
+
+class Degrade(StrEnum):
+    """What happens to answers that should be escalated once a limit is used up."""
+
+    ACCEPT = "accept"
+    """The cheaper model's answer is sent, marked ``unverified``."""
+    BASELINE = "baseline"
+    """Requests go straight to the last model, and none is escalated any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationLimit:
+    """How much a route may escalate; ``None`` = without bound. ``per_day`` and ``per_day_usd``
+    (the cost of the answers escalated to) count from midnight UTC."""
+
+    per_minute: int | None = None
+    per_day: int | None = None
+    per_day_usd: float | None = None
+    then: Degrade = Degrade.ACCEPT
+
+
+class Streaming(StrEnum):
+    """How a cascade answers a request for a stream."""
+
+    BUFFER = "buffer"
+    """Held back until its answer is accepted."""
+    DIRECT = "direct"
+    """The first model's stream is sent as it comes, checked by nobody."""
+    BASELINE = "baseline"
+    """The last model is asked at once and its stream sent as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +323,8 @@ class Route:
 
     ``[large]`` leaves the task alone, ``[small]`` switches it, ``[small, large]`` with checks is
     a cascade, a model listed twice is a retry. ``baseline`` is the model clients ask for.
+    ``request_checks``: what a request itself says of a good answer (its schema, its tools) is
+    checked besides ``checks``.
     """
 
     task: str
@@ -277,10 +334,20 @@ class Route:
     fingerprints: frozenset[str] = frozenset()
     when: Mapping[str, Bounds] = field(default_factory=dict)
     checks: tuple[CheckSpec, ...] = ()
+    request_checks: bool = True
     escalate: LinearScore | None = None
+    second: SecondOpinion | None = None
+    limit: EscalationLimit | None = None
+    stream: Streaming = Streaming.BUFFER
     shadow: float = 0.0
     evidence: Mapping[str, Json] | None = None
     unproven: bool = False
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Every model it may ask, whatever for, each once."""
+        second = () if self.second is None else (self.second.model,)
+        return tuple(dict.fromkeys((*self.models, self.baseline, *second)))
 
 
 @dataclass(frozen=True, slots=True)

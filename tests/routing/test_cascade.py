@@ -1,4 +1,16 @@
-from downroute.records import Attempt, CheckSpec, Decision, LinearScore, Purpose, Route
+import pytest
+
+from downroute.records import (
+    Attempt,
+    CheckSpec,
+    Decision,
+    Degrade,
+    EscalationLimit,
+    LinearScore,
+    Purpose,
+    Route,
+    SecondOpinion,
+)
 from downroute.routing.cascade import (
     Accept,
     Ask,
@@ -112,3 +124,104 @@ def test_a_score_that_is_no_number_escalates():
 def test_the_score_is_linear_and_unknown_where_a_signal_is():
     assert escalation_score(SCORE, attempt("small", signals={"words_out": 7.0})) == 0.5 + 0.1 * 7
     assert escalation_score(SCORE, attempt("small")) is None
+
+
+IMPUTED = LinearScore(
+    intercept=0.5,
+    weights={"mean_logprob": -2.0, "mean_logprob_missing": 0.25, "words_out": 0.1},
+    above=1.0,
+    impute={"mean_logprob": -0.3},
+)
+
+
+def test_a_missing_signal_is_imputed_and_its_indicator_counts():
+    there = attempt("small", signals={"mean_logprob": -0.1, "words_out": 3.0})
+    assert escalation_score(IMPUTED, there) == pytest.approx(0.5 + 0.2 + 0.3)
+    absent = attempt("small", signals={"mean_logprob": None, "words_out": 3.0})
+    assert escalation_score(IMPUTED, absent) == pytest.approx(0.5 + 0.6 + 0.25 + 0.3)
+    without_words = attempt("small", signals={"mean_logprob": -0.1})
+    assert escalation_score(IMPUTED, without_words) is None
+    step = next_step(route("small", "large", escalate=IMPUTED), [without_words], FREE)
+    assert step == Ask("large", Purpose.ANSWER, "score unknown: words_out is missing")
+
+
+SELF_CHECK = SecondOpinion(
+    Purpose.SELF_CHECK, "small", 0.2, 0.8, LinearScore(1.0, {"self_check": -1.0}, 0.4)
+)
+IN_DOUBT = route("small", "large", escalate=SCORE, second=SELF_CHECK)
+
+
+def test_a_second_opinion_is_asked_for_inside_its_band_only():
+    assert next_step(IN_DOUBT, [attempt("small", score=0.2)], FREE) == Accept(0, "passed")
+    doubtful = next_step(IN_DOUBT, [attempt("small", score=0.21)], FREE)
+    assert doubtful == Ask("small", Purpose.SELF_CHECK, "score 0.210 is between 0.2 and 0.8")
+    above = next_step(IN_DOUBT, [attempt("small", score=0.81)], FREE)
+    assert above == Ask("large", Purpose.ANSWER, "score 0.810 is above 0.8")
+
+
+@pytest.mark.parametrize(
+    ("opinion", "then"),
+    [
+        ({"score": 0.4}, Accept(0, "passed")),
+        ({"score": 0.5}, "self-check score 0.500 is above 0.4"),
+        ({"score": None}, "self-check score unknown: self_check is missing"),
+        ({"error": "timeout"}, "self-check by small failed: timeout"),
+    ],
+)
+def test_a_second_opinion_decides_by_its_own_score(opinion, then):
+    checked = attempt("small", purpose=Purpose.SELF_CHECK, **opinion)
+    tried = [attempt("small", score=0.5), checked]
+    expected = then if isinstance(then, Accept) else Ask("large", Purpose.ANSWER, then)
+    assert next_step(IN_DOUBT, tried, FREE) == expected
+    assert decision(IN_DOUBT, [*tried, attempt("large")], 2) is Decision.ESCALATED
+    assert decision(IN_DOUBT, tried, 0) is Decision.ACCEPTED
+
+
+def test_each_answer_of_a_ladder_gets_a_second_opinion_of_its_own():
+    ladder = route("small", "middle", "large", escalate=SCORE, second=SELF_CHECK)
+    no = attempt("small", purpose=Purpose.SELF_CHECK, score=0.9)
+    tried = [attempt("small", score=0.5), no]
+    assert next_step(ladder, tried, FREE).model == "middle"
+    tried = [*tried, attempt("middle", score=0.5)]
+    assert next_step(ladder, tried, FREE).purpose is Purpose.SELF_CHECK
+    tried = [*tried, attempt("small", purpose=Purpose.SELF_CHECK, score=0.1)]
+    assert next_step(ladder, tried, FREE) == Accept(2, "passed")
+
+
+USED_UP = Limits(escalation="10 escalations a minute are used up")
+
+
+def test_beyond_its_limit_an_answer_is_sent_unverified():
+    limited = route("small", "large", escalate=SCORE, limit=EscalationLimit(per_minute=10))
+    assert next_step(limited, [attempt("small", score=0.5)], USED_UP) == Accept(0, "passed")
+    step = next_step(limited, [attempt("small", score=1.5)], USED_UP)
+    assert isinstance(step, Accept) and step.attempt == 0
+    assert step.reason.startswith("unverified: score 1.500 is above 1; 10 escalations a minute")
+    failed = next_step(limited, [attempt("small", error="503")], USED_UP)
+    assert failed == Ask("large", Purpose.ANSWER, "small failed: 503")
+
+
+def test_beyond_its_limit_no_second_opinion_is_paid_for():
+    limited = route(
+        "small", "large", escalate=SCORE, second=SELF_CHECK, limit=EscalationLimit(per_minute=10)
+    )
+    assert isinstance(next_step(limited, [attempt("small", score=0.5)], USED_UP), Accept)
+
+
+def test_beyond_its_limit_requests_go_straight_to_the_baseline_if_the_route_says_so():
+    limit = EscalationLimit(per_minute=10, then=Degrade.BASELINE)
+    limited = route("small", "large", escalate=SCORE, limit=limit)
+    first = next_step(limited, [], USED_UP)
+    assert first.model == "large" and first.reason.startswith("straight to the baseline: 10")
+    tried = [attempt("large", score=9.0)]
+    assert next_step(limited, tried, USED_UP) == Accept(0, "last model of the route")
+    assert decision(limited, tried, 0) is Decision.DIRECT
+    assert next_step(limited, [], FREE).model == "small"
+
+
+def test_what_a_request_asks_for_is_checked_unless_switched_off():
+    malformed = [attempt("small", checks={"json_schema": False})]
+    step = next_step(route("small", "large"), malformed, FREE)
+    assert step == Ask("large", Purpose.ANSWER, "check json_schema failed")
+    off = route("small", "large", request_checks=False)
+    assert next_step(off, malformed, FREE) == Accept(0, "passed")

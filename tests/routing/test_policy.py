@@ -1,7 +1,16 @@
 import pytest
 
 from downroute.errors import PolicyError
-from downroute.records import Bounds, CheckSpec, LinearScore
+from downroute.records import (
+    Bounds,
+    CheckSpec,
+    Degrade,
+    EscalationLimit,
+    LinearScore,
+    Purpose,
+    SecondOpinion,
+    Streaming,
+)
 from downroute.routing.fingerprint import BLANK
 from downroute.routing.policy import merge_routes, policy_schema, read_policy
 
@@ -119,3 +128,94 @@ def test_merging_into_nothing_makes_a_policy():
 def test_the_schema_names_every_setting_of_a_route():
     schema = policy_schema()
     assert set(schema["$defs"]["RouteFile"]["properties"]) >= {"task", "models", "evidence"}
+
+
+IN_DOUBT = """\
+version: 1
+routes:
+  - task: triage
+    models: [small, large]
+    request_checks: false
+    escalate:
+      score: {intercept: -1, mean_logprob: -2, mean_logprob_missing: 0.5}
+      impute: {mean_logprob: -0.4}
+      above: 0.31
+      ask:
+        self_check: small
+        between: [0.05, 0.31]
+        score: {intercept: 1, self_check: -3, words_out: 0.1}
+        above: 0.2
+        prompt: "Is that right?"
+    limit: {per_minute: 10, per_day_usd: 2.5, then: baseline}
+    stream: direct
+    unproven: true
+"""
+
+
+def test_a_second_opinion_with_limits_is_read():
+    (route,) = read_policy(IN_DOUBT).routes
+    weights = {"mean_logprob": -2.0, "mean_logprob_missing": 0.5}
+    assert route.escalate == LinearScore(-1.0, weights, 0.31, {"mean_logprob": -0.4})
+    asked = LinearScore(1.0, {"self_check": -3.0, "words_out": 0.1}, 0.2)
+    assert route.second == SecondOpinion(
+        Purpose.SELF_CHECK, "small", 0.05, 0.31, asked, "Is that right?"
+    )
+    assert route.limit == EscalationLimit(10, None, 2.5, Degrade.BASELINE)
+    assert route.stream is Streaming.DIRECT and not route.request_checks
+    assert route.asked == ("small", "large")
+    helped = IN_DOUBT.replace("self_check: small", "helper: other").replace(
+        "self_check: -3", "agreement: -3"
+    )
+    helped = helped.replace('        prompt: "Is that right?"\n', "").replace("above: 0.31\n", "\n")
+    (route,) = read_policy(helped).routes
+    assert route.second.purpose is Purpose.HELPER and route.second.prompt is None
+    assert route.escalate.above == 0.31 and route.asked == ("small", "large", "other")
+
+
+def test_a_second_opinion_survives_a_merge():
+    escalate = {
+        "score": {"intercept": -1.0, "words_out": 0.25, "words_out_missing": 1.0},
+        "impute": {"words_out": 8.0},
+        "ask": {
+            "helper": "other",
+            "between": [0.05, 0.31],
+            "score": {"agreement": -1.0},
+            "above": 0.2,
+        },
+    }
+    route = {"task": "new", "models": ["small", "large"], "escalate": escalate, "unproven": True}
+    merged = merge_routes(IN_DOUBT, "p.yaml", [route])
+    kept, new = read_policy(merged).routes
+    assert kept == read_policy(IN_DOUBT).routes[0]
+    assert new.second == SecondOpinion(
+        Purpose.HELPER, "other", 0.05, 0.31, LinearScore(0.0, {"agreement": -1.0}, 0.2)
+    )
+    assert new.escalate.impute == {"words_out": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "said"),
+    [
+        (("self_check: -3, ", ""), 10, "no weight for 'self_check'"),
+        (("self_check: small", "self_check: small\n        helper: x"), 10, "name one model"),
+        (("self_check: small", "helper: x"), 10, "`prompt` is for `self_check`"),
+        (("[0.05, 0.31]", "[0.31, 0.05]"), 10, "from the lower to the higher"),
+        (("[0.05, 0.31]", "[0.05]"), 12, "'routes.0.escalate.ask.between"),
+        (("above: 0.31", "above: 0.5"), 6, "leave `above: 0.5` out"),
+        (("mean_logprob: -2,", "self_check: -2,"), 6, "belongs in the score under `ask`"),
+        (
+            ("impute: {mean_logprob: -0.4}", "impute: {}"),
+            6,
+            "needs `impute: {mean_logprob: VALUE}`",
+        ),
+        (("{mean_logprob: -0.4}", "{mean_logprob: -0.4, words_in: 1}"), 6, "names 'words_in'"),
+        (("per_minute: 10, per_day_usd: 2.5, ", ""), 16, "name a limit"),
+        (("then: baseline", "then: stop"), 16, "'routes.0.limit.then'"),
+        (("stream: direct", "stream: fast"), 17, "'routes.0.stream'"),
+    ],
+)
+def test_faults_of_a_second_opinion_are_named_with_their_place(change, line, said):
+    text = IN_DOUBT.replace(*change, 1)
+    assert text != IN_DOUBT
+    message = refused(text)
+    assert said in message and message.startswith(f"p.yaml:{line}:")

@@ -229,7 +229,7 @@ def _models(settings: Settings, path: Path) -> list[str]:
     except PolicyError:
         found = Policy((), "")
     for route in found.routes:
-        models.update(dict.fromkeys((*route.models, route.baseline)))
+        models.update(dict.fromkeys(route.asked))
     return list(models)
 
 

@@ -9,9 +9,16 @@ from pathlib import Path
 import typer
 
 from downroute.cli.tables import print_table
-from downroute.records import Json, Policy, Route
+from downroute.records import Json, Policy, Route, Streaming
 from downroute.reports.display import MISSING, count, share
-from downroute.reports.policy_changes import check_words, escalate_words, path_words, when_words
+from downroute.reports.policy_changes import (
+    check_words,
+    escalate_words,
+    limit_words,
+    path_words,
+    second_words,
+    when_words,
+)
 from downroute.reports.policy_review import expired
 
 
@@ -109,6 +116,14 @@ def _further(route: Route) -> list[str]:
         lines.append(f"checks {', '.join(check_words(c) for c in route.checks)}")
     if route.escalate is not None:
         lines.append(f"escalates when {escalate_words(route.escalate)}")
+    if route.second is not None:
+        lines.append(f"asks a second opinion: {second_words(route.second)}")
+    if route.limit is not None:
+        lines.append(f"escalates {limit_words(route.limit)}")
+    if not route.request_checks:
+        lines.append("does not check what requests ask for (request_checks: false)")
+    if route.stream is not Streaming.BUFFER:
+        lines.append(f"streams {route.stream}")
     if route.shadow:
         lines.append(f"shadows {share(route.shadow)} of requests")
     return lines

@@ -14,12 +14,13 @@ from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST, C
 from downroute.gateway.call_log import CallLog
 from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.error_reply import Refusal
-from downroute.gateway.exchange import Live, Outcome
+from downroute.gateway.exchange import Exchange, Live, Outcome
 from downroute.gateway.headers import comment, split, to_client
 from downroute.gateway.message import Reply, Request, Stream
 from downroute.gateway.plan import Serving, plan
 from downroute.gateway.relay import Relay
 from downroute.gateway.waiting import hold_back
+from downroute.records import Attempt, Purpose
 from downroute.routing.cascade import Accept, Limits, decision, next_step
 
 
@@ -66,6 +67,11 @@ class ChatCompletions:
                 if isinstance(step, Accept):
                     return _accepted(call, step, because)
                 because = step.reason
+                if step.purpose is not Purpose.ANSWER:
+                    unasked = Attempt(step.model, step.purpose, error="not asked by this gateway")
+                    call.exchanges.append(Exchange(unasked))
+                    call.attempts.append(unasked)
+                    continue
                 judge = len(call.attempts) + 1 < len(route.models)
                 exchange = await self._asking.ask(call, step.model, judge=judge)
                 call.exchanges.append(exchange)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from downroute.answers.openai_chat import answer_from_completion
 from downroute.records import Answer, Attempt, Json, Route
 from downroute.routing.cascade import escalation_score
-from downroute.routing.checks import run_checks
+from downroute.routing.checks import checks_for, run_checks
 from downroute.routing.signals import needs_alternatives, needs_logprobs, signals
 
 _ALTERNATIVES = 5
@@ -33,14 +33,16 @@ def judged(
     answers = [answer_from_completion(completion, i) for i in range(len(completion["choices"]))]
     each = [_judged_one(attempt, route, answer, request) for answer in answers]
     worst = max(each, key=_risk)
-    checks = {spec.name: _all_passed(each, spec.name) for spec in route.checks}
+    checks = {spec.name: _all_passed(each, spec.name) for spec in checks_for(route, request)}
     return dataclasses.replace(worst, checks=checks)
 
 
 def _judged_one(
     attempt: Attempt, route: Route, answer: Answer, request: Mapping[str, Json]
 ) -> Attempt:
-    attempt = dataclasses.replace(attempt, checks=run_checks(route.checks, answer, request))
+    attempt = dataclasses.replace(
+        attempt, checks=run_checks(checks_for(route, request), answer, request)
+    )
     if route.escalate is None:
         return attempt
     names = tuple(route.escalate.weights)

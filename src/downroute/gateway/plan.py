@@ -26,7 +26,7 @@ class Serving:
     def models(self) -> list[str]:
         """Every model the policy names."""
         routes = () if self.table is None else self.table.policy.routes
-        return list(dict.fromkeys(m for r in routes for m in (*r.models, r.baseline)))
+        return list(dict.fromkeys(m for r in routes for m in r.asked))
 
     @property
     def digest(self) -> str | None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from downroute.records import Bounds, CheckSpec, Json, LinearScore, Policy, Route
+from downroute.records import (
+    Bounds,
+    CheckSpec,
+    EscalationLimit,
+    Json,
+    LinearScore,
+    Policy,
+    Purpose,
+    Route,
+    SecondOpinion,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,35 @@ def escalate_words(score: LinearScore | None) -> str:
     if score is None:
         return "no score"
     terms = [f"{score.intercept:g}", *(f"{w:+g}·{name}" for name, w in score.weights.items())]
-    return f"{' '.join(terms)} > {score.above:g}"
+    instead = ", ".join(f"{value:g} for a missing {name}" for name, value in score.impute.items())
+    return f"{' '.join(terms)} > {score.above:g}" + (f" ({instead})" if instead else "")
+
+
+def second_words(second: SecondOpinion | None) -> str:
+    """When a second opinion is paid for, and what it decides."""
+    if second is None:
+        return "none"
+    what = "self-check" if second.purpose is Purpose.SELF_CHECK else "helper"
+    asked = f", asking {second.prompt!r}" if second.prompt else ""
+    return (
+        f"{what} by {second.model} where the score is between {second.low:g} and "
+        f"{second.high:g}{asked}; then escalates when {escalate_words(second.score)}"
+    )
+
+
+def limit_words(limit: EscalationLimit | None) -> str:
+    if limit is None:
+        return "none"
+    most = [
+        f"{value:{form}} {unit}"
+        for value, form, unit in (
+            (limit.per_minute, "d", "a minute"),
+            (limit.per_day, "d", "a day"),
+            (limit.per_day_usd, "g", "USD a day"),
+        )
+        if value is not None
+    ]
+    return f"at most {', '.join(most)}; then {limit.then}"
 
 
 def _by_task(policy: Policy) -> dict[str, list[Route]]:
@@ -88,6 +126,9 @@ def _changed(old: Route, new: Route) -> list[str]:
         ("when", when_words(old.when), when_words(new.when)),
         ("checks", _checks(old), _checks(new)),
         ("escalates", escalate_words(old.escalate), escalate_words(new.escalate)),
+        ("second opinion", second_words(old.second), second_words(new.second)),
+        ("escalation limit", limit_words(old.limit), limit_words(new.limit)),
+        ("streams", str(old.stream), str(new.stream)),
         ("shadow", f"{old.shadow:g}", f"{new.shadow:g}"),
         ("declared as", old.match_task or old.task, new.match_task or new.task),
         ("evidence", _evidence(old), _evidence(new)),
@@ -101,7 +142,8 @@ def _changed(old: Route, new: Route) -> list[str]:
 
 
 def _checks(route: Route) -> str:
-    return ", ".join(check_words(c) for c in route.checks) or "none"
+    own = ", ".join(check_words(c) for c in route.checks) or "none"
+    return own if route.request_checks else f"{own} (not what requests ask for)"
 
 
 def _evidence(route: Route) -> str:

@@ -36,8 +36,7 @@ def review(
     remarks = []
     for index, route in enumerate(policy.routes):
         words = [*_age(route, now), *_standing(route), *_shared(route, bearers)]
-        asked = dict.fromkeys((*route.models, route.baseline))
-        words += [fault for model in asked if (fault := homeless(model)) is not None]
+        words += [fault for model in route.asked if (fault := homeless(model)) is not None]
         remarks += [Remark(index, w) for w in words]
     return remarks
 

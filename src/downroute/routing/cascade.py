@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from downroute.records import Attempt, Decision, LinearScore, Purpose, Route
+from downroute.records import (
+    Attempt,
+    Decision,
+    Degrade,
+    LinearScore,
+    Purpose,
+    Route,
+    SecondOpinion,
+)
+from downroute.routing.checks import checks_of
+
+PASSED = "passed"
+UNVERIFIED = "unverified"
+"""How the reason begins where an answer is sent that should have been escalated."""
+MISSING = "_missing"
+"""What the name of a signal's indicator ends in: 1 where the signal is missing, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds this request. ``time_left_s``: no further model is asked once it is used up."""
+    """What bounds this request. ``time_left_s``: no further model is asked once it is used up.
+    ``escalation``: which of the route's escalation limits is used up, in words; ``None`` = none
+    is."""
 
     time_left_s: float | None = None
+    escalation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask ``model`` with the original request. ``reason`` says why the answers so far do not do."""
+    """Ask ``model``: with the original request, or, for a self-check, about the latest answer.
+    ``reason`` says why the answers so far do not do."""
 
     model: str
     purpose: Purpose
@@ -33,7 +52,7 @@ class Accept:
 
 
 def next_step(route: Route, attempts: Sequence[Attempt], limits: Limits) -> Ask | Accept:
-    """The next step on ``route`` after ``attempts``, whose checks and signals stand on each.
+    """The next step on ``route`` after ``attempts``, whose checks, signals and score stand on each.
 
     The models are asked in order until an answer passes. The last model's answer is accepted as
     it is. An upstream failure is a failed attempt, so fallback and escalation are one mechanism;
@@ -42,61 +61,144 @@ def next_step(route: Route, attempts: Sequence[Attempt], limits: Limits) -> Ask 
     """
     answers = [i for i, a in enumerate(attempts) if a.purpose is Purpose.ANSWER]
     if not answers:
-        return Ask(route.models[0], Purpose.ANSWER, "first model of the route")
-    latest = attempts[answers[-1]]
-    last_model = len(answers) >= len(route.models)
-    wanting = shortfall(route, latest, judged=not last_model)
-    if wanting is None:
-        return Accept(answers[-1], "last model of the route" if last_model else "passed")
+        return _first(route, limits)
+    latest = answers[-1]
+    if _is_last(route, attempts, answers):
+        return _after_the_last(route, attempts, answers, limits)
+    verdict = judge(route, attempts, latest)
+    if verdict is None:
+        return Accept(latest, PASSED)
     if limits.time_left_s is not None and limits.time_left_s <= 0:
-        return _best_so_far(attempts, answers, wanting)
-    if not last_model:
-        return Ask(route.models[len(answers)], Purpose.ANSWER, wanting)
-    if all(attempts[i].model != route.baseline for i in answers):
-        return Ask(route.baseline, Purpose.ANSWER, wanting)
-    return Accept(answers[-1], wanting)
+        return _best_so_far(attempts, answers, verdict.reason)
+    if limits.escalation and _then(route) is Degrade.ACCEPT and not attempts[latest].failed:
+        return Accept(latest, f"{UNVERIFIED}: {verdict.reason}; {limits.escalation}")
+    return verdict
 
 
-def shortfall(route: Route, attempt: Attempt, *, judged: bool) -> str | None:
-    """Why ``attempt`` cannot be accepted; ``None`` = it can. Where it is not ``judged`` (the
-    last model of a route), only an upstream failure counts."""
+def judge(route: Route, attempts: Sequence[Attempt], index: int) -> Ask | None:
+    """What ``attempts[index]``, an answer of any model but the last, asks for: the next model, a
+    second opinion on it, or nothing, where it can be accepted."""
+    attempt = attempts[index]
+    wanting = shortfall(route, attempt)
+    asked = sum(a.purpose is Purpose.ANSWER for a in attempts[: index + 1])
+    following = route.models[asked] if asked < len(route.models) else route.baseline
+    if wanting is not None:
+        return Ask(following, Purpose.ANSWER, wanting)
+    second = route.second
+    if second is None or attempt.score is None or attempt.score <= second.low:
+        return None
+    opinion = next((a for a in attempts[index + 1 :] if a.purpose is second.purpose), None)
+    if opinion is None:
+        band = f"score {attempt.score:.3f} is between {second.low:g} and {second.high:g}"
+        return Ask(second.model, second.purpose, band)
+    objection = _objection(second, opinion)
+    return None if objection is None else Ask(following, Purpose.ANSWER, objection)
+
+
+def shortfall(route: Route, attempt: Attempt) -> str | None:
+    """Why ``attempt`` cannot be accepted whatever a second opinion would say; ``None`` = it
+    can, as far as checks and free signals tell."""
     if attempt.failed:
         return f"{attempt.model} failed: {attempt.error}"
-    if not judged:
-        return None
-    for spec in route.checks:
+    for spec in checks_of(route):
         if attempt.checks.get(spec.name) is False:
             return f"check {spec.name} failed"
-    if route.escalate is not None:
-        if attempt.score is None:
-            return f"score unknown: {missing_signal(route.escalate, attempt)} is missing"
-        # Written so that a score that is no number escalates, too.
-        if not attempt.score <= route.escalate.above:
-            return f"score {attempt.score:.3f} is above {route.escalate.above:g}"
-    return None
+    if route.escalate is None:
+        return None
+    above = route.escalate.above if route.second is None else route.second.high
+    return _too_high(route.escalate, above, attempt, "score")
 
 
 def escalation_score(score: LinearScore, attempt: Attempt) -> float | None:
-    """``intercept + Σ weight·signal``; ``None`` where a signal is missing."""
-    total = score.intercept
+    """``intercept + Σ weight·signal``; ``None`` where a signal is missing and not imputed."""
+    signals, total = attempt.signals, score.intercept
     for name, weight in score.weights.items():
-        value = attempt.signals.get(name)
+        value = signals.get(name)
         if value is None:
-            return None
+            value = _stand_in(score, signals, name)
+            if value is None:
+                return None
         total += weight * value
     return total
 
 
 def missing_signal(score: LinearScore, attempt: Attempt) -> str:
     """The first signal of ``score`` that ``attempt`` lacks."""
-    return next((n for n in score.weights if attempt.signals.get(n) is None), "nothing")
+    signals = attempt.signals
+    return next(
+        (
+            n
+            for n in score.weights
+            if signals.get(n) is None and _stand_in(score, signals, n) is None
+        ),
+        "nothing",
+    )
+
+
+def _stand_in(score: LinearScore, signals: Mapping[str, float | None], name: str) -> float | None:
+    """What counts for a signal that is missing: its imputed value, or, for an indicator
+    (``SIGNAL_missing``), whether its signal is. ``None`` = nothing does."""
+    if name.endswith(MISSING):
+        return 1.0 if signals.get(name.removesuffix(MISSING)) is None else 0.0
+    return score.impute.get(name)
+
+
+def _too_high(score: LinearScore, above: float, attempt: Attempt, name: str) -> str | None:
+    if attempt.score is None:
+        return f"{name} unknown: {missing_signal(score, attempt)} is missing"
+    # Written so that a score that is no number escalates, too.
+    if not attempt.score <= above:
+        return f"{name} {attempt.score:.3f} is above {above:g}"
+    return None
+
+
+def _objection(second: SecondOpinion, opinion: Attempt) -> str | None:
+    """Why the second opinion speaks against the answer; ``None`` = it does not."""
+    name = "self-check" if second.purpose is Purpose.SELF_CHECK else "helper"
+    if opinion.failed:
+        return f"{name} by {opinion.model} failed: {opinion.error}"
+    return _too_high(second.score, second.score.above, opinion, f"{name} score")
+
+
+def _first(route: Route, limits: Limits) -> Ask:
+    if limits.escalation and len(route.models) > 1 and _then(route) is Degrade.BASELINE:
+        return Ask(
+            route.models[-1], Purpose.ANSWER, f"straight to the baseline: {limits.escalation}"
+        )
+    return Ask(route.models[0], Purpose.ANSWER, "first model of the route")
+
+
+def _then(route: Route) -> Degrade | None:
+    return None if route.limit is None else route.limit.then
+
+
+def _is_last(route: Route, attempts: Sequence[Attempt], answers: Sequence[int]) -> bool:
+    """Whether the latest answer is one that is always accepted: the last model's, or that of a
+    model asked out of turn (the last one straight away, or the baseline after all had failed)."""
+    asked = len(answers)
+    return asked >= len(route.models) or attempts[answers[-1]].model != route.models[asked - 1]
+
+
+def _after_the_last(
+    route: Route, attempts: Sequence[Attempt], answers: Sequence[int], limits: Limits
+) -> Ask | Accept:
+    latest = attempts[answers[-1]]
+    if not latest.failed:
+        return Accept(answers[-1], "last model of the route")
+    wanting = f"{latest.model} failed: {latest.error}"
+    if limits.time_left_s is not None and limits.time_left_s <= 0:
+        return _best_so_far(attempts, answers, wanting)
+    if all(attempts[i].model != route.baseline for i in answers):
+        return Ask(route.baseline, Purpose.ANSWER, wanting)
+    return Accept(answers[-1], wanting)
 
 
 def decision(route: Route, attempts: Sequence[Attempt], accepted: int) -> Decision:
     """How ``attempts[accepted]`` came to be sent."""
     earlier = [a for a in attempts[:accepted] if a.purpose is Purpose.ANSWER]
     if not earlier:
-        return Decision.DIRECT if len(route.models) == 1 else Decision.ACCEPTED
+        judged = len(route.models) > 1 and attempts[accepted].model == route.models[0]
+        return Decision.ACCEPTED if judged else Decision.DIRECT
     if all(a.failed for a in earlier):
         return Decision.FALLBACK
     return Decision.ESCALATED

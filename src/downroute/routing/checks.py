@@ -20,7 +20,7 @@ from downroute.answers.schema import matches, pattern_fault, schema_fault, valid
 from downroute.answers.tool_calls import parsed_calls
 from downroute.answers.truncation import is_truncated
 from downroute.prompts import response_schema, tool_schemas
-from downroute.records import Answer, CheckSpec, Json
+from downroute.records import Answer, CheckSpec, Json, Route
 
 Request = Mapping[str, Json]
 Outcome = bool | None
@@ -34,6 +34,28 @@ class Check:
     doc: str
     run: Callable[[Answer, Request, Any], Outcome]
     fault: Callable[[Json], str | None]
+
+
+BY_REQUEST = (CheckSpec("json_schema"), CheckSpec("tool_call_valid"))
+"""What a request itself asks of an answer. They do not apply where it brings no schema or tool."""
+
+
+def checks_of(route: Route) -> Sequence[CheckSpec]:
+    """The checks of ``route``: what requests ask for, unless it is switched off or the route says
+    it in its own words, then the route's own."""
+    if not route.request_checks:
+        return route.checks
+    if not route.checks:
+        return BY_REQUEST
+    named = {spec.name for spec in route.checks}
+    return (*(spec for spec in BY_REQUEST if spec.name not in named), *route.checks)
+
+
+def checks_for(route: Route, request: Request) -> Sequence[CheckSpec]:
+    """Those of `checks_of` that are worth running on answers to ``request``."""
+    if not route.request_checks or request.get("response_format") or request.get("tools"):
+        return checks_of(route)
+    return route.checks
 
 
 def run_checks(

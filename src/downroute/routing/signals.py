@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from downroute.records import Answer, Json, TokenLogprob
+from downroute.records import Answer, Json, Purpose, TokenLogprob
 from downroute.routing.features import input_words
 
 Request = Mapping[str, Json]
@@ -37,8 +37,25 @@ def signals(
 
 
 def known_signals() -> Mapping[str, str]:
-    """Every signal's name → what it is, in one line."""
+    """Every free signal's name → what it is, in one line."""
     return {name: signal.doc for name, signal in SIGNALS.items()}
+
+
+def is_signal(name: str) -> bool:
+    """Whether ``name`` is a free signal."""
+    return name in SIGNALS
+
+
+def signal_names() -> list[str]:
+    """What may be chosen from, as a person is told."""
+    return list(SIGNALS)
+
+
+PAID: Mapping[Purpose, str] = {
+    Purpose.SELF_CHECK: "self_check",
+    Purpose.HELPER: "agreement",
+}
+"""What asking a model once more is for → the name of the signal it gives."""
 
 
 def needs_logprobs(names: Collection[str]) -> bool:
