@@ -13,6 +13,7 @@ from downroute.scoring.contains import Contains
 from downroute.scoring.exact import Exact
 from downroute.scoring.json_fields import JsonFields
 from downroute.scoring.json_schema import JsonSchema
+from downroute.scoring.judge import ClosedQa, Factuality, Pairwise, Rubric
 from downroute.scoring.number import NumberScorer
 from downroute.scoring.one_of import OneOf
 from downroute.scoring.regex import Regex
@@ -39,6 +40,10 @@ SCORERS: Mapping[str, Row] = {
     "json_schema": Row(JsonSchema),
     "json_fields": Row(JsonFields),
     "tool_call": Row(ToolCallScorer),
+    "rubric": Row(Rubric),
+    "factuality": Row(Factuality),
+    "closed_qa": Row(ClosedQa),
+    "pairwise": Row(Pairwise),
 }
 
 PROMPTFOO_NAMES: Mapping[str, Row] = {
