@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from downroute.answers.final_value import final_value
@@ -56,6 +56,19 @@ def checks_for(route: Route, request: Request) -> Sequence[CheckSpec]:
     if not route.request_checks or request.get("response_format") or request.get("tools"):
         return checks_of(route)
     return route.checks
+
+
+@cache
+def check_alone() -> frozenset[str]:
+    """The names of the checks that need no argument."""
+    return frozenset(name for name, check in CHECKS.items() if check.fault(None) is None)
+
+
+def checks_passed(answer: Answer, request: Request) -> float | None:
+    """Of the checks that need no argument the share that passes among those that apply."""
+    found = [CHECKS[name].run(answer, request, None) for name in CHECKS if name in check_alone()]
+    applied = [outcome for outcome in found if outcome is not None]
+    return sum(applied) / len(applied) if applied else None
 
 
 def run_checks(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from downroute.records import Degrade, LinearScore, Purpose, SecondOpinion
 from downroute.routing.cascade import MISSING
 from downroute.routing.match import ALIAS
-from downroute.routing.signals import PAID, is_signal, signal_names
+from downroute.routing.signals import PAID, SIGNALS, is_signal
 from downroute.yamlfile import Strict
 
 
@@ -40,7 +40,7 @@ class ScoreFile(Strict):
                 continue
             if name in PAID.values():
                 return f"'{name}' is paid for: it belongs in the score under `ask`"
-            return f"'{name}' is not a signal; choose from {', '.join(signal_names())}"
+            return f"'{name}' is not a signal; choose from {', '.join(SIGNALS)}, check:NAME"
         for name in marked:
             if name not in self.impute:
                 return f"'{name}{MISSING}' needs `impute: {{{name}: VALUE}}`, what counts instead"

@@ -1,18 +1,31 @@
 """Signals: numbers read off an answer, from which a route's score is summed. ``None`` = missing.
 
-One table of names; adding a signal adds a row.
+One table of names; adding a signal adds a row. All of them are free: they are read from what is
+there. What a second call tells is in `PAID`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from downroute.records import Answer, Json, Purpose, TokenLogprob
-from downroute.routing.features import input_words
+from downroute.records import Answer, Json, Purpose
+from downroute.routing import answer_signals, logprob_signals
+from downroute.routing.checks import CHECKS, check_alone, checks_passed
+from downroute.routing.question import QUESTION
+from downroute.routing.reading import Reading
 
 Request = Mapping[str, Json]
+
+CHECK = "check:"
+"""``check:NAME`` is the signal of a check that takes no argument: 1 passed, 0 failed, missing
+where it does not apply."""
+
+PAID: Mapping[Purpose, str] = {
+    Purpose.SELF_CHECK: "self_check",
+    Purpose.HELPER: "agreement",
+}
+"""What asking a model once more is for → the name of the signal it gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Signal:
     ``alternatives``: only if for those of other tokens as well."""
 
     doc: str
-    read: Callable[[Answer, Request], float | None]
+    read: Callable[[Reading], float | None]
     logprobs: bool = False
     alternatives: bool = False
 
@@ -29,33 +42,22 @@ class Signal:
 def signals(
     answer: Answer, request: Request, names: Collection[str] | None = None
 ) -> dict[str, float | None]:
-    """The signals ``names`` (all of them by default) of one answer; unknown names are missing."""
+    """The signals ``names`` (all of the table by default) of one answer; unknown names are
+    missing."""
+    reading = Reading(answer, request)
     wanted = SIGNALS if names is None else names
-    return {
-        name: SIGNALS[name].read(answer, request) if name in SIGNALS else None for name in wanted
-    }
+    return {name: _read(reading, name) for name in wanted}
 
 
 def known_signals() -> Mapping[str, str]:
     """Every free signal's name → what it is, in one line."""
-    return {name: signal.doc for name, signal in SIGNALS.items()}
+    checks = {f"{CHECK}{name}": f"whether {CHECKS[name].doc}" for name in check_alone()}
+    return {**{name: signal.doc for name, signal in SIGNALS.items()}, **checks}
 
 
 def is_signal(name: str) -> bool:
     """Whether ``name`` is a free signal."""
-    return name in SIGNALS
-
-
-def signal_names() -> list[str]:
-    """What may be chosen from, as a person is told."""
-    return list(SIGNALS)
-
-
-PAID: Mapping[Purpose, str] = {
-    Purpose.SELF_CHECK: "self_check",
-    Purpose.HELPER: "agreement",
-}
-"""What asking a model once more is for → the name of the signal it gives."""
+    return name in SIGNALS or (name.removeprefix(CHECK) in check_alone() and name[:6] == CHECK)
 
 
 def needs_logprobs(names: Collection[str]) -> bool:
@@ -69,71 +71,27 @@ def needs_alternatives(names: Collection[str]) -> bool:
     return any(SIGNALS[name].alternatives for name in names if name in SIGNALS)
 
 
-def _mean_logprob(answer: Answer, request: Request) -> float | None:  # noqa: ARG001
-    values = _logprobs(answer)
-    return sum(values) / len(values) if values else None
+def _read(reading: Reading, name: str) -> float | None:
+    signal = SIGNALS.get(name)
+    if signal is not None:
+        return signal.read(reading)
+    if name.startswith(CHECK) and name.removeprefix(CHECK) in check_alone():
+        check = CHECKS[name.removeprefix(CHECK)]
+        outcome = check.run(reading.answer, reading.request, None)
+        return None if outcome is None else float(outcome)
+    return None
 
 
-def _min_logprob(answer: Answer, request: Request) -> float | None:  # noqa: ARG001
-    return min(_logprobs(answer), default=None)
-
-
-def _p10_logprob(answer: Answer, request: Request) -> float | None:  # noqa: ARG001
-    values = sorted(_logprobs(answer))
-    if not values:
-        return None
-    place = 0.1 * (len(values) - 1)
-    low = math.floor(place)
-    high = min(low + 1, len(values) - 1)
-    return values[low] + (place - low) * (values[high] - values[low])
-
-
-def _label_margin(answer: Answer, request: Request) -> float | None:  # noqa: ARG001
-    """How far the first token that says something is ahead of the best other one. Spellings of
-    the same label (``B``, `` B``, ``b``) are one."""
-    token = next((t for t in answer.logprobs or () if any(c.isalnum() for c in t.token)), None)
-    if token is None:
-        return None
-    said = token.token.strip().casefold()
-    others = [lp for text, lp in token.top if text.strip().casefold() != said]
-    if not others or not math.isfinite(token.logprob):
-        return None
-    return token.logprob - max(others)
-
-
-def _words_out(answer: Answer, request: Request) -> float | None:  # noqa: ARG001
-    return float(len((answer.text or "").split()))
-
-
-def _words_in(answer: Answer, request: Request) -> float | None:  # noqa: ARG001
-    return input_words(request)
-
-
-def _calls_out(answer: Answer, request: Request) -> float | None:  # noqa: ARG001
-    return float(len(answer.tool_calls))
-
-
-def _logprobs(answer: Answer) -> list[float]:
-    """The tokens' logprobs. A probability of 0 in some token's place is an API's way to say that
-    it does not know (OpenAI sends −9999), so such values are left out."""
-    return [t.logprob for t in answer.logprobs or () if _is_known(t)]
-
-
-def _is_known(token: TokenLogprob) -> bool:
-    return math.isfinite(token.logprob) and token.logprob > -9000
+def _checks_passed(reading: Reading) -> float | None:
+    return checks_passed(reading.answer, reading.request)
 
 
 SIGNALS: Mapping[str, Signal] = {
-    "mean_logprob": Signal("mean logprob of the answer's tokens", _mean_logprob, logprobs=True),
-    "min_logprob": Signal("lowest logprob of the answer's tokens", _min_logprob, logprobs=True),
-    "p10_logprob": Signal("10 % quantile of the token logprobs", _p10_logprob, logprobs=True),
-    "label_margin": Signal(
-        "logprob of the label's first token minus that of the best other one",
-        _label_margin,
-        logprobs=True,
-        alternatives=True,
-    ),
-    "words_out": Signal("words in the answer", _words_out),
-    "words_in": Signal("words in the request's messages", _words_in),
-    "calls_out": Signal("tool calls in the answer", _calls_out),
+    **{
+        name: Signal(doc, read, logprobs=True, alternatives=alternatives)
+        for name, (doc, read, alternatives) in logprob_signals.TABLE.items()
+    },
+    **{name: Signal(doc, read) for name, (doc, read) in answer_signals.TABLE.items()},
+    **{name: Signal(doc, read) for name, (doc, read) in QUESTION.items()},
+    "checks_passed": Signal("share of the checks that apply and pass", _checks_passed),
 }

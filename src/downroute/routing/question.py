@@ -1,0 +1,158 @@
+"""Numbers about a question that may tell how hard it is. They are known before it is answered.
+
+All are of the last message of the user unless their line says otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+
+from downroute.prompts import response_schema, system_text, tool_schemas, wants_json
+from downroute.records import Json
+from downroute.routing.features import turns
+from downroute.routing.reading import Reading
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
+_OPTION = re.compile(r"^\s*(?:[-*•]|\(?[A-Za-z0-9]{1,2}[.):])\s", re.MULTILINE)
+_NEGATION = re.compile(
+    r"\b(?:not|except|never|without|cannot|no|none|neither|nor|least)\b|n't\b", re.IGNORECASE
+)
+_FORMULA = re.compile(r"\\[a-zA-Z]+|\$[^$\n]+\$|[=^<>≤≥√∑∫]")
+_CODE = re.compile(r"```|^\s*(?:def |class |import |function |#include|SELECT )", re.MULTILINE)
+_LONGEST = 100_000
+"""Characters of a question that patterns are searched in."""
+
+
+def question_words(reading: Reading) -> float:
+    return float(len(reading.question_words))
+
+
+def longest_word(reading: Reading) -> float:
+    return float(max(map(len, reading.question_words), default=0))
+
+
+def mean_word_length(reading: Reading) -> float:
+    words = reading.question_words
+    return sum(map(len, words)) / len(words) if words else 0.0
+
+
+def capitalised(reading: Reading) -> float:
+    words = reading.question_words
+    return sum(w[0].isupper() for w in words) / len(words) if words else 0.0
+
+
+def non_ascii(reading: Reading) -> float:
+    text = reading.question
+    return (len(text.encode(errors="replace")) - len(text)) / len(text) if text else 0.0
+
+
+def question_numbers(reading: Reading) -> float:
+    return float(len(_NUMBER.findall(reading.question[:_LONGEST])))
+
+
+def largest_number(reading: Reading) -> float:
+    found = _NUMBER.findall(reading.question[:_LONGEST])
+    whole = (re.split("[.,]", _THOUSANDS.sub("", number))[0] for number in found)
+    return math.log10(1 + max((float(digits[:300]) for digits in whole), default=0.0))
+
+
+def question_marks(reading: Reading) -> float:
+    return float(reading.question.count("?") + reading.question.count("？"))
+
+
+def question_lines(reading: Reading) -> float:
+    return float(sum(1 for line in reading.question.splitlines() if line.strip()))
+
+
+def sentences(reading: Reading) -> float:
+    text = reading.question
+    return float(sum(text.count(mark) for mark in (". ", "? ", "! ", ".\n", "?\n", "。")) + 1)
+
+
+def options(reading: Reading) -> float:
+    return float(len(_OPTION.findall(reading.question[:_LONGEST])))
+
+
+def negations(reading: Reading) -> float:
+    return float(len(_NEGATION.findall(reading.question[:_LONGEST])))
+
+
+def formulas(reading: Reading) -> float:
+    return float(len(_FORMULA.findall(reading.question[:_LONGEST])))
+
+
+def has_code(reading: Reading) -> float:
+    return float(_CODE.search(reading.question[:_LONGEST]) is not None)
+
+
+def system_words(reading: Reading) -> float:
+    return float(len(system_text(reading.request).split()))
+
+
+def has_schema(reading: Reading) -> float:
+    return float(wants_json(reading.request))
+
+
+def schema_fields(reading: Reading) -> float:
+    schema = response_schema(reading.request)
+    return float(0 if schema is None else _fields(schema))
+
+
+def tools_offered(reading: Reading) -> float:
+    return float(len(tool_schemas(reading.request)))
+
+
+def tool_parameters(reading: Reading) -> float:
+    return float(sum(_fields(schema) for schema in tool_schemas(reading.request).values()))
+
+
+def images(reading: Reading) -> float:
+    sent = reading.request.get("messages")
+    found = 0
+    for message in sent if isinstance(sent, (list, tuple)) else ():
+        content = message.get("content") if isinstance(message, Mapping) else None
+        for part in content if isinstance(content, list) else ():
+            found += isinstance(part, Mapping) and part.get("type") in ("image_url", "input_image")
+    return float(found)
+
+
+def question_turns(reading: Reading) -> float:
+    return turns(reading.request)
+
+
+def _fields(schema: Json, depth: int = 8) -> int:
+    """The named properties in a schema, nested ones too."""
+    if depth == 0 or not isinstance(schema, Mapping):
+        return 0
+    own = schema.get("properties")
+    own = own if isinstance(own, Mapping) else {}
+    inner = [*own.values(), schema.get("items")]
+    return len(own) + sum(_fields(child, depth - 1) for child in inner)
+
+
+QUESTION: Mapping[str, tuple[str, Callable[[Reading], float]]] = {
+    "question_words": ("words in the question", question_words),
+    "question_lines": ("its lines that are not empty", question_lines),
+    "question_sentences": ("about how many sentences it has", sentences),
+    "question_marks": ("question marks in it", question_marks),
+    "question_numbers": ("numbers written in it", question_numbers),
+    "question_magnitude": ("decimal logarithm of its largest number plus 1", largest_number),
+    "question_options": ("its lines that begin like an option or a bullet", options),
+    "question_negations": ("English words of negation in it", negations),
+    "question_formulas": ("signs of formulas in it", formulas),
+    "question_capitals": ("share of its words with a capital", capitalised),
+    "question_word_length": ("mean length of its words", mean_word_length),
+    "question_longest_word": ("length of its longest word", longest_word),
+    "question_foreign": ("UTF-8 bytes beyond one a character, a character", non_ascii),
+    "question_code": ("1 if there is code in it", has_code),
+    "question_images": ("images in the messages", images),
+    "question_turns": ("messages of the user", question_turns),
+    "system_words": ("words in the instructions", system_words),
+    "wants_json": ("1 if the request asks for JSON", has_schema),
+    "schema_fields": ("fields in the schema the request brings", schema_fields),
+    "tools_offered": ("functions offered", tools_offered),
+    "tool_parameters": ("parameters of the functions offered", tool_parameters),
+}
