@@ -1,14 +1,14 @@
 """What is asked → the recorded answer to it.
 
-The one place where a request becomes an answer. A request that is to be answered from something
-other than a recorded completion (say, a row's ``self_check``) is recognised here by its
-``body``, before it is a 404.
+The one place where a request becomes an answer: a recorded completion, or a row's recorded
+``self_check`` where the request asks a model about its own answer.
 """
 
 from __future__ import annotations
 
 from downroute.providers.replay.recordings import RecordedAnswer, Recordings
 from downroute.providers.replay.requests import Asked, Refusal
+from downroute.providers.replay.self_check import find_self_check
 
 
 def find_answer(recordings: Recordings, asked: Asked) -> RecordedAnswer | Refusal:
@@ -18,6 +18,9 @@ def find_answer(recordings: Recordings, asked: Asked) -> RecordedAnswer | Refusa
         return unknown_model(recordings, asked.model)
     answers = recordings.answers(asked.digest)
     if not answers:
+        checked = find_self_check(recordings, asked)
+        if checked is not None:
+            return checked
         return Refusal(
             404,
             f"no recording of this request (digest {asked.digest[:12]} of its messages and tools)",
