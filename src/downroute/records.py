@@ -193,7 +193,10 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Example:
     """One distinct request of a task with the baseline's logged answer. ``weight`` is how many
-    logged calls it stands for."""
+    logged calls it stands for, ``inclusion`` the chance with which the sample holds it. ``rank``
+    is its place in the order of sampling: any beginning of that order that ends before rank r
+    holds a request with chance min(1, weight·r). A ``certain`` one came so often that it was
+    taken for certain and stands for its calls alone."""
 
     id: str
     task: str
@@ -206,6 +209,9 @@ class Example:
     reference: Json = None
     slice: str | None = None
     weight: int = 1
+    inclusion: float = 1.0
+    rank: float = 0.0
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

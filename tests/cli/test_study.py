@@ -249,8 +249,9 @@ def test_requests_that_repeat_are_not_forgotten(work, recording, downroute, repl
     with replay("triage.jsonl") as url:
         done = downroute(*PAIR, "--upstream", url, "--yes", "--json")
     (task,) = json.loads(done.out)["tasks"]
-    assert task["gap_high"] < 0.05 < task["weighted_gap"]
-    assert task["verdict"] == "inconclusive" and "requests that repeat" in task["message"]
+    assert task["scores"]["small"] < 0.9, "two distinct requests in 300 are most of the traffic"
+    assert task["gap"] > 0.05 and task["verdict"] in ("keep", "inconclusive")
+    assert not (work / "policy.yaml").exists() or task["verdict"] == "keep"
 
 
 def test_a_policy_that_cannot_be_written_is_said_before_anything_is_asked(

@@ -26,7 +26,7 @@ SMALL = "demo-small"
 USD_PER_MILLION = {LARGE: (4.0, 16.0), SMALL: (0.25, 1.0)}
 """Input and output price of the simulated models, sixteen to one."""
 
-DEFAULT_SEED = 38
+DEFAULT_SEED = 136
 """Chosen so that the first 100 sampled examples of `faq-from-context` look harmless, as they do in
 one sample of five, and the next ones show that they are not."""
 

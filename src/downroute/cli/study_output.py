@@ -155,9 +155,6 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append("too many pairs could not be scored to call it shown")
     if result.unscored:
         lines.append(f"{result.unscored} pairs could not be scored and are in no number")
-    if result.weighted_gap is not None:
-        heavy = f"{result.weighted_gap * 100:+.1f}"
-        lines.append(f"counting each request as often as it came, the gap is {heavy} points")
     worst = result.worst_slice
     if worst is not None and result.outcome is not Outcome.KEEP:
         lines.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from downroute.prompts import digest
@@ -14,6 +14,7 @@ from downroute.study.result import Need, TaskResult
 from downroute.study.saving import saving
 from downroute.study.settings import StudySettings
 from downroute.study.slices import worst_slice
+from downroute.study.traffic import weighed
 from downroute.study.verdict import Judgement, Outcome, Stopped
 
 
@@ -37,7 +38,7 @@ def result_of(
 ) -> TaskResult:
     """What ``judgement`` says of one task measured with ``candidate``."""
     last = judgement.looks[-1] if judgement.looks else None
-    seen = list(pairs[: last.examples]) if last else []
+    seen = weighed(pairs[: last.examples]) if last else []
     by_id = {e.id: e for e in task.examples}
     # A call that never came through cost nothing and says nothing of what an answer costs.
     answered = [m for m in measured if m.error is None]
@@ -67,24 +68,15 @@ def result_of(
         p_value=judgement.p_value(rules),
         need=_need(judgement, seen, rules, paid),
         saving=saving(costs, paid, sum(c or 0.0 for c in paid), task.found.calls_per_month),
-        weighted_gap=weighted_gap(seen, {e.id: e.weight for e in task.examples}),
+        weighted_gap=weighted_gap(seen),
     )
-    return guarded(result, rules)
+    return guarded(result)
 
 
-def guarded(result: TaskResult, rules: Rules) -> TaskResult:
+def guarded(result: TaskResult) -> TaskResult:
     """``result``, unless something besides the test forbids its route."""
     if result.outcome is not Outcome.ROUTE:
         return result
-    heavy = result.weighted_gap
-    limit = result.looks[-1].margin if result.looks else rules.margin
-    if heavy is not None and heavy >= limit:
-        return replace(
-            result,
-            outcome=Outcome.INCONCLUSIVE,
-            message="shown on distinct requests, but counting each as often as it came the gap is "
-            f"{heavy * 100:+.1f} points: the candidate fails on requests that repeat",
-        )
     cost = result.saving
     # What measuring cost is spent either way, so it does not speak against the route.
     if not result.replace and cost is not None and cost.candidate_usd >= cost.baseline_usd:
@@ -97,14 +89,13 @@ def guarded(result: TaskResult, rules: Rules) -> TaskResult:
     return result
 
 
-def weighted_gap(pairs: Sequence[Pair], weights: Mapping[str, int]) -> float | None:
-    """The gap with each request counted as often as it came; ``None`` where all came once or a
-    difference is not known."""
-    known = [(weights[p.example_id], p.difference) for p in pairs if p.difference is not None]
-    total = sum(weight for weight, _ in known)
-    if total == len(known) or any(p.to_grade for p in pairs):
+def weighted_gap(pairs: Sequence[Pair]) -> float | None:
+    """The gap with each request counted as often as it came, which is the one the test is of;
+    ``None`` where all stand for equally many calls or a difference is not known."""
+    known = [(p.weight, p.difference) for p in pairs if p.difference is not None]
+    if len({weight for weight, _ in known}) < 2 or any(p.to_grade for p in pairs):
         return None
-    return sum(weight * difference for weight, difference in known) / total
+    return sum(weight * difference for weight, difference in known) / sum(w for w, _ in known)
 
 
 def _need(
@@ -125,9 +116,11 @@ def _need(
 def _mean(pairs: Sequence[Pair], scores: Sequence[float | None]) -> float | None:
     """The mean score over the pairs that could be scored; ``None`` where a tie or a grade that
     is missing hides what an answer was worth."""
-    scorable = [s for p, s in zip(pairs, scores, strict=True) if p.unscored is None]
-    known = [s for s in scorable if s is not None]
-    return sum(known) / len(known) if known and len(known) == len(scorable) else None
+    scorable = [(p, s) for p, s in zip(pairs, scores, strict=True) if p.unscored is None]
+    known = [(p.weight, s) for p, s in scorable if s is not None]
+    if not known or len(known) < len(scorable):
+        return None
+    return sum(w * s for w, s in known) / sum(w for w, _ in known)
 
 
 def snapshots(finding: Finding) -> dict[str, str]:

@@ -16,9 +16,20 @@ from downroute.stats.noninferiority import (
     tango_z,
 )
 from downroute.stats.planning import more_pairs, more_pairs_graded
-from downroute.study.pairs import Pair
+from downroute.stats.weighted import (
+    Split,
+    binary_interval,
+    binary_z,
+    effective_counts,
+    split,
+)
+from downroute.stats.weighted import graded_interval as weighted_graded_interval
+from downroute.study.pairs import Pair, PairScore
+from downroute.study.traffic import weighed
 
 NOTHING_KNOWN = Interval(0.0, -1.0, 1.0)
+TIED, LOST, WON = (0.0, 0.0), (1.0, 0.0), (0.0, 1.0)
+"""The baseline's and the candidate's score of a pair that might be graded so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +64,13 @@ class Look:
 
 def look_at(pairs: Sequence[Pair], z_bound: float, rules: Rules) -> Look:
     """One look at ``pairs`` with the bound ``z_bound`` (negative)."""
-    data = Scores.of(pairs)
+    pairs = weighed(pairs)
     ungraded = sum(p.to_grade for p in pairs)
-    as_ties = data.with_graded(tied=ungraded)
+    as_ties = Scores.of(pairs, TIED)
     interval = as_ties.interval(-z_bound, rules)
     if ungraded:
-        worst = data.with_graded(lost=ungraded).interval(-z_bound, rules)
-        best = data.with_graded(won=ungraded).interval(-z_bound, rules)
+        worst = Scores.of(pairs, LOST).interval(-z_bound, rules)
+        best = Scores.of(pairs, WON).interval(-z_bound, rules)
         interval = Interval(interval.estimate, best.low, worst.high)
     return Look(
         examples=len(pairs),
@@ -85,6 +96,7 @@ class Scores:
     votes: bool = False
     """Whether what is neither 0 nor 1 is the share of a pair's graders who called it good."""
 
+<<<<<<< HEAD
     @classmethod
     def of(cls, pairs: Sequence[Pair]) -> Scores:
         known = [p for p in pairs if p.difference is not None]
@@ -101,6 +113,29 @@ class Scores:
             self.baseline + (1.0,) * lost + (0.0,) * (won + tied),
             self.candidate + (0.0,) * lost + (1.0,) * won + (0.0,) * tied,
             self.votes,
+=======
+    weights: tuple[float, ...] = ()
+    """How many calls each pair stands for; empty where all stand for equally many."""
+    certain: tuple[bool, ...] = ()
+    """Which pairs were no sample; empty where none."""
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair], to_grade: PairScore | None = None) -> Scores:
+        """The scores of ``pairs``, those that wait for a grade left out or, where ``to_grade`` is
+        given, taken as if they had been graded so."""
+        known = [p for p in pairs if p.difference is not None]
+        waiting = [p for p in pairs if p.to_grade and p.difference is None] if to_grade else []
+        first, second = to_grade or TIED
+        counted = [*known, *waiting]
+        even = len({p.weight for p in counted}) < 2 and not any(p.certain for p in counted)
+        return cls(
+            (*(p.baseline if p.baseline is not None else 0.0 for p in known),)
+            + (first,) * len(waiting),
+            (*(p.candidate if p.candidate is not None else 0.0 for p in known),)
+            + (second,) * len(waiting),
+            () if even else tuple(p.weight for p in counted),
+            () if even else tuple(p.certain for p in counted),
+>>>>>>> 5fb89ec (Examples are drawn so that a verdict speaks of the traffic; near duplicates and leaked examples are found)
         )
 
     @property
@@ -124,14 +159,29 @@ class Scores:
             sum(max(c - b, 0.0) for b, c in sides),
         )
 
+    def split(self) -> Split:
+        """What was sampled and what was certain."""
+        return split(self.baseline, self.candidate, self.weights, self.certain)
+
+    def evened(self) -> Scores:
+        """As if all had been sampled, scaled so that plain sums are the weighted ones and no
+        score exceeds 1."""
+        largest = max(self.weights)
+        return Scores(
+            tuple(s * w / largest for s, w in zip(self.baseline, self.weights, strict=True)),
+            tuple(s * w / largest for s, w in zip(self.candidate, self.weights, strict=True)),
+        )
+
     def baseline_mean(self) -> float:
-        return sum(self.baseline) / self.pairs if self.pairs else 0.0
+        return _mean(self.baseline, self.weights)
 
     def interval(self, z_crit: float, rules: Rules) -> Interval:
         """The gap with the bounds that ``z_crit`` gives; relative where the margin is."""
         n = self.pairs
         if n == 0 or math.isinf(z_crit):
             return NOTHING_KNOWN
+        if self.weights:
+            return self._weighted_interval(z_crit, rules)
         if not self.binary:
             return graded_interval(
                 self.baseline,
@@ -148,14 +198,59 @@ class Scores:
         low, high = relative_interval(both, b, c, z_crit)
         return Interval((b - c) / (both + b) if both + b else 0.0, low, high)
 
+    def _weighted_interval(self, z_crit: float, rules: Rules) -> Interval:
+        if rules.relative:
+            if not self.binary:
+                return self.evened().interval(z_crit, rules)
+            both, b, c = self._effective()
+            low, high = relative_interval(both, b, c, z_crit)
+            return Interval((b - c) / (both + b) if both + b else 0.0, low, high)
+        if self.binary:
+            return binary_interval(self.split(), z_crit)
+        return weighted_graded_interval(
+            self.split(),
+            lambda first, second: graded_interval(
+                first, second, z_crit, rules.alpha, seed=rules.seed
+            ),
+        )
+
+    def _effective(self) -> tuple[float, float, float]:
+        """`counts` of binary scores as an even sample of the same precision would have them."""
+        parts = split(self.baseline, self.candidate, self.weights, [False] * self.pairs)
+        b, c, n = effective_counts(parts)
+        return self.baseline_mean() * n - b, b, c
+
+    def _shares_of(self, pairs: int) -> tuple[int, int, int]:
+        """`counts` of ``pairs`` evenly weighted pairs with the shares seen."""
+        sides = list(zip(self.baseline, self.candidate, strict=True))
+        share = [_mean([float(s == (1.0, x)) for s in sides], self.weights) for x in (1.0, 0.0)]
+        won = _mean([float(s == (0.0, 1.0)) for s in sides], self.weights)
+        return round(share[0] * pairs), round(share[1] * pairs), round(won * pairs)
+
     def z(self, rules: Rules) -> float:
         """The statistic of "the gap is the margin or more"; negative speaks for the candidate."""
+        if self.weights and not (self.binary and rules.relative):
+            if self.binary:
+                return binary_z(self.split(), rules.margin)
+            return self._weighted_graded_z(rules)
         if not self.binary:
             return graded_z(self.baseline, self.candidate, rules.margin, relative=rules.relative)
-        both, b, c = self.counts()
+        both, b, c = self._effective() if self.weights else self.counts()
         if rules.relative:
             return relative_z(both, b, c, rules.margin)
         return tango_z(b, c, self.pairs, rules.margin)
+
+    def _weighted_graded_z(self, rules: Rules) -> float:
+        """Of the sampled part against what the certain part leaves of the margin."""
+        parts = self.split()
+        if not len(parts.weights):
+            return 0.0
+        if rules.relative:
+            even = self.evened()
+            return graded_z(even.baseline, even.candidate, rules.margin, relative=True)
+        scale = parts.weights / parts.weights.mean()
+        left = (rules.margin - parts.known_gap) / parts.share
+        return graded_z(parts.baseline * scale, parts.candidate * scale, left)
 
     def sd(self) -> float:
         """Standard deviation of one pair's difference, were the gap 0."""
@@ -171,14 +266,22 @@ class Scores:
         if n == 0:
             return None
         if self.binary and not rules.relative:
-            _, b, c = self.counts()
+            _, b, c = self._shares_of(n) if self.weights else self.counts()
             return more_pairs(b, c, n, rules.margin, alpha=rules.alpha)
         kept = 1.0 - rules.margin if rules.relative else 1.0
         lost = [kept * b - c for b, c in zip(self.baseline, self.candidate, strict=True)]
-        gap = sum(lost) / n
-        spread = math.sqrt(sum((x - gap) ** 2 for x in lost) / n)
+        gap = _mean(lost, self.weights)
+        spread = math.sqrt(_mean([(x - gap) ** 2 for x in lost], self.weights))
         margin = 0.0 if rules.relative else rules.margin
         return more_pairs_graded(gap, spread, n, margin, alpha=rules.alpha)
+
+
+def _mean(scores: Sequence[float], weights: Sequence[float]) -> float:
+    if not scores:
+        return 0.0
+    if not weights:
+        return sum(scores) / len(scores)
+    return sum(s * w for s, w in zip(scores, weights, strict=True)) / sum(weights)
 
 
 def discordance(pairs: Sequence[Pair]) -> float | None:

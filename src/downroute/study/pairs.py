@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from downroute.answers.openai_chat import answer_digest
 from downroute.prompts import canonical_json
@@ -18,7 +18,8 @@ PairScore = tuple[float, float]
 @dataclass(frozen=True, slots=True)
 class Pair:
     """``difference`` is baseline − candidate, ``None`` where it is not known; the scores may be
-    unknown although the difference is (two equal answers tie whatever they are worth)."""
+    unknown although the difference is (two equal answers tie whatever they are worth).
+    ``weight``, ``rank`` and ``certain`` are the example's; see `traffic.weighed`."""
 
     example_id: str
     key: str
@@ -28,6 +29,9 @@ class Pair:
     to_grade: bool = False
     graded: bool = False
     unscored: str | None = None
+    weight: float = 1.0
+    rank: float = 0.0
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,17 @@ def pair_up(
     grades: Mapping[str, PairScore],
 ) -> Pair:
     """The pair of the baseline's logged answer and the measured one."""
+    pair = _paired(example, baseline, measured, judge, grades)
+    return replace(pair, weight=float(example.weight), rank=example.rank, certain=example.certain)
+
+
+def _paired(
+    example: Example,
+    baseline: str,
+    measured: Measurement,
+    judge: Judge,
+    grades: Mapping[str, PairScore],
+) -> Pair:
     answer = measured.answer
     if answer is None and measured.score.value is None:
         reason = measured.score.reason or "no answer"

@@ -125,8 +125,9 @@ def _grades_in(pairs: Sequence[Pair]) -> int:
 
 
 def _scorable_sizes(pairs: Sequence[Pair], schedule: Sequence[int], done: int) -> list[int]:
-    """The looks in pairs that count: as found for looks done, as planned for those to come."""
-    found = [sum(p.unscored is None for p in pairs[:n]) for n in schedule[:done]]
+    """The looks in pairs that count: as found for looks done, as planned for those to come.
+    Requests taken for certain are no sample and do not count."""
+    found = [sum(p.unscored is None and not p.certain for p in pairs[:n]) for n in schedule[:done]]
     lost = schedule[done - 1] - found[-1]
     return rising(found + [n - lost for n in schedule[done:]])
 
