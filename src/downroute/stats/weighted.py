@@ -62,8 +62,8 @@ def effective_counts(parts: Split) -> tuple[float, float, float]:
     pairs = effective(differences, parts.weights)
     shares = parts.weights / parts.weights.sum()
     return (
-        pairs * float(shares[differences > 0].sum()),
-        pairs * float(shares[differences < 0].sum()),
+        pairs * float((shares * np.maximum(differences, 0.0)).sum()),
+        pairs * float((shares * np.maximum(-differences, 0.0)).sum()),
         pairs,
     )
 

@@ -96,24 +96,6 @@ class Scores:
     votes: bool = False
     """Whether what is neither 0 nor 1 is the share of a pair's graders who called it good."""
 
-<<<<<<< HEAD
-    @classmethod
-    def of(cls, pairs: Sequence[Pair]) -> Scores:
-        known = [p for p in pairs if p.difference is not None]
-        return cls(
-            tuple(p.baseline if p.baseline is not None else 0.0 for p in known),
-            tuple(p.candidate if p.candidate is not None else 0.0 for p in known),
-            votes=any(p.graded for p in known)
-            and all(p.graded or {p.baseline, p.candidate} <= {None, 0.0, 1.0} for p in known),
-        )
-
-    def with_graded(self, *, lost: int = 0, won: int = 0, tied: int = 0) -> Scores:
-        """These and so many more pairs as a person might grade them."""
-        return Scores(
-            self.baseline + (1.0,) * lost + (0.0,) * (won + tied),
-            self.candidate + (0.0,) * lost + (1.0,) * won + (0.0,) * tied,
-            self.votes,
-=======
     weights: tuple[float, ...] = ()
     """How many calls each pair stands for; empty where all stand for equally many."""
     certain: tuple[bool, ...] = ()
@@ -133,9 +115,10 @@ class Scores:
             + (first,) * len(waiting),
             (*(p.candidate if p.candidate is not None else 0.0 for p in known),)
             + (second,) * len(waiting),
-            () if even else tuple(p.weight for p in counted),
-            () if even else tuple(p.certain for p in counted),
->>>>>>> 5fb89ec (Examples are drawn so that a verdict speaks of the traffic; near duplicates and leaked examples are found)
+            votes=any(p.graded for p in known)
+            and all(p.graded or {p.baseline, p.candidate} <= {None, 0.0, 1.0} for p in known),
+            weights=() if even else tuple(p.weight for p in counted),
+            certain=() if even else tuple(p.certain for p in counted),
         )
 
     @property
@@ -150,13 +133,15 @@ class Scores:
         return self.votes or all(s in (0.0, 1.0) for s in (*self.baseline, *self.candidate))
 
     def counts(self) -> tuple[float, float, float]:
-        """Of binary scores: pairs both, only the baseline, only the candidate got right; a pair
-        whose graders disagreed in shares."""
+        """Of binary scores: pairs both, only the baseline, only the candidate got right, each
+        counted by its weight; a pair whose graders disagreed in shares."""
         sides = list(zip(self.baseline, self.candidate, strict=True))
+        even = self.pairs / sum(self.weights) if self.weights else 1.0
+        weights = [w * even for w in self.weights] or [1.0] * self.pairs
         return (
-            sum(min(b, c) for b, c in sides),
-            sum(max(b - c, 0.0) for b, c in sides),
-            sum(max(c - b, 0.0) for b, c in sides),
+            sum(w * min(b, c) for w, (b, c) in zip(weights, sides, strict=True)),
+            sum(w * max(b - c, 0.0) for w, (b, c) in zip(weights, sides, strict=True)),
+            sum(w * max(c - b, 0.0) for w, (b, c) in zip(weights, sides, strict=True)),
         )
 
     def split(self) -> Split:
@@ -217,15 +202,9 @@ class Scores:
     def _effective(self) -> tuple[float, float, float]:
         """`counts` of binary scores as an even sample of the same precision would have them."""
         parts = split(self.baseline, self.candidate, self.weights, [False] * self.pairs)
-        b, c, n = effective_counts(parts)
-        return self.baseline_mean() * n - b, b, c
-
-    def _shares_of(self, pairs: int) -> tuple[int, int, int]:
-        """`counts` of ``pairs`` evenly weighted pairs with the shares seen."""
-        sides = list(zip(self.baseline, self.candidate, strict=True))
-        share = [_mean([float(s == (1.0, x)) for s in sides], self.weights) for x in (1.0, 0.0)]
-        won = _mean([float(s == (0.0, 1.0)) for s in sides], self.weights)
-        return round(share[0] * pairs), round(share[1] * pairs), round(won * pairs)
+        even = effective_counts(parts)[2] / self.pairs
+        both, b, c = self.counts()
+        return both * even, b * even, c * even
 
     def z(self, rules: Rules) -> float:
         """The statistic of "the gap is the margin or more"; negative speaks for the candidate."""
@@ -266,7 +245,7 @@ class Scores:
         if n == 0:
             return None
         if self.binary and not rules.relative:
-            _, b, c = self._shares_of(n) if self.weights else self.counts()
+            _, b, c = self.counts()
             return more_pairs(b, c, n, rules.margin, alpha=rules.alpha)
         kept = 1.0 - rules.margin if rules.relative else 1.0
         lost = [kept * b - c for b, c in zip(self.baseline, self.candidate, strict=True)]
