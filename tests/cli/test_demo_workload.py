@@ -25,10 +25,11 @@ from downroute.cli.demo_workload import (
     recording_rows,
 )
 from downroute.prompts import request_digest
-from downroute.records import Answer, Example
+from downroute.records import Answer, Call, Example
 from downroute.routing.fingerprint import fingerprint
 from downroute.scoring.spec import build_scorer
 from downroute.scoring.suggest import suggest
+from downroute.study.sampling import Sampler
 
 ANOTHER_SEED = DEFAULT_SEED + 1
 TRAP = "faq-from-context"
@@ -125,14 +126,15 @@ def test_there_is_a_trap_two_fine_tasks_and_one_far_worse() -> None:
 
 
 def test_with_the_default_seed_the_first_hundred_examples_of_the_trap_look_harmless() -> None:
-    differences = {
-        request_digest(r["request"]): score(r, LARGE) - score(r, SMALL)
-        for r in recording_rows(DEFAULT_SEED)
-        if r["task"] == TRAP
-    }
-    sampled = sorted(differences)
-    random.Random(f"{DEFAULT_SEED}/{TRAP}").shuffle(sampled)
-    assert sum(differences[d] for d in sampled[:100]) <= 5
+    sampler, differences = Sampler(TRAP, LARGE), {}
+    for row in recording_rows(DEFAULT_SEED):
+        if row["task"] == TRAP:
+            differences[row["id"]] = score(row, LARGE) - score(row, SMALL)
+            sampler.see(
+                Call(row["id"], "demo", LARGE, request=row["request"], answer=answer(row, LARGE))
+            )
+    sampled = list(sampler.draw(400, DEFAULT_SEED))
+    assert sum(differences[i] for i in sampled[:100]) <= 5
     assert sum(differences.values()) / 400 == pytest.approx(0.075)
 
 
