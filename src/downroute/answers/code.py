@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from dataclasses import dataclass
 
 _BLOCK = re.compile(
@@ -45,3 +47,39 @@ def program(text: str) -> str | None:
     if not blocks and _LOOKS_LIKE_CODE.match(text):
         return text
     return None
+
+
+_PYTHON = frozenset({"python", "py", "python3", "python2", "ipython", "pycon"})
+
+
+def python_program(text: str) -> str | None:
+    """The Python program an answer gives: its fenced blocks of Python (of any code, where none is
+    named so), else all of a text that begins like a program.
+
+    Where the blocks do not make one program together, those that are Python by themselves count,
+    else all of them, so that whoever runs it meets the fault.
+    """
+    blocks = [b.body for b in code_blocks(text) if b.language in _PYTHON]
+    if not blocks:
+        found = program(text)
+        if found is None and text.strip() and _is_python(text) and _does_something(text):
+            return text
+        return found
+    joined = "\n\n".join(blocks)
+    if _is_python(joined):
+        return joined
+    return "\n\n".join(b for b in blocks if _is_python(b)) or joined
+
+
+def _is_python(text: str) -> bool:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _does_something(text: str) -> bool:
+    """More than a name or a number, as which many a plain word could be read."""
+    return any(not isinstance(node, ast.Expr) for node in ast.parse(text).body)

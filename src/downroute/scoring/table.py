@@ -9,6 +9,9 @@ from typing import Any
 
 from downroute.errors import UsageError
 from downroute.records import Json
+from downroute.scoring.code_output import CodeOutput
+from downroute.scoring.code_pass_at_k import PassAtK
+from downroute.scoring.code_tests import CodeTests
 from downroute.scoring.contains import Contains
 from downroute.scoring.exact import Exact
 from downroute.scoring.json_fields import JsonFields
@@ -44,6 +47,9 @@ SCORERS: Mapping[str, Row] = {
     "factuality": Row(Factuality),
     "closed_qa": Row(ClosedQa),
     "pairwise": Row(Pairwise),
+    "code_output": Row(CodeOutput),
+    "code_tests": Row(CodeTests),
+    "pass_at_k": Row(PassAtK),
 }
 
 PROMPTFOO_NAMES: Mapping[str, Row] = {

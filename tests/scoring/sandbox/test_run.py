@@ -1,0 +1,232 @@
+"""Hostile programs in the real sandbox."""
+
+import json
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from downroute.scoring.sandbox.limits import Ended, Limits
+from downroute.scoring.sandbox.run import run_program
+
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+
+SHORT = Limits(wall_s=2)
+
+
+def run(program, limits=SHORT, **kwargs):
+    return run_program({"program": program, "entry_point": None, "calls": []}, limits, **kwargs)
+
+
+def printed(program):
+    result = run(program)
+    assert result.ended is Ended.FINISHED, result
+    return result.stdout.strip()
+
+
+def value_of(program):
+    """What ``program`` leaves in ``result``, as JSON that it prints."""
+    return json.loads(printed(f"import json, os\n{program}\nprint(json.dumps(result))"))
+
+
+def attempt(statement):
+    """The name of what stops ``statement``, "done" if nothing does."""
+    return printed(f"try:\n    {statement}\n    print('done')\nexcept BaseException as f:\n    "
+                   "print(type(f).__name__)")  # fmt: skip
+
+
+def processes_with(mark):
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and mark in (folder / "cmdline").read_text():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def test_a_program_reads_its_input_and_prints():
+    assert run("print(input()[::-1])", stdin="abc\n").stdout == "cba\n"
+
+
+def test_a_program_is_nobody_and_cannot_become_root_again():
+    status = dict(
+        line.split(":\t", 1) for line in value_of("result = open('/proc/self/status').read()").splitlines()
+        if ":\t" in line
+    )  # fmt: skip
+    assert "0" not in status["Uid"].split() and "0" not in status["Gid"].split()
+    assert {status[f"Cap{kind}"].strip("0") for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {""}
+    assert status["NoNewPrivs"] == "1"
+    assert attempt("__import__('os').setuid(0)") == "PermissionError"
+    unshare = "import ctypes\nresult = ctypes.CDLL(None, use_errno=True).unshare(0x10000000)"
+    assert value_of(unshare) == -1
+
+
+def test_files_outside_are_not_there(tmp_path):
+    secret = tmp_path / "store.sqlite"
+    secret.write_text("secret")
+    for path in (
+        secret,
+        Path.home() / ".ssh",
+        "/etc/shadow",
+        "/etc/passwd",
+        "/sys",
+        "/proc/1/root",
+    ):
+        stopped = attempt(f"open({str(path)!r}).read()")
+        assert stopped in ("FileNotFoundError", "PermissionError"), path
+    assert "secret" not in printed("import os\nprint(dict(os.environ))")
+
+
+def test_the_environment_holds_nothing_of_ours(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    seen = printed("import os\nprint(dict(os.environ))\nprint(open('/proc/self/environ').read())")
+    assert "sk-test" not in seen and "OPENAI" not in seen
+
+
+def test_nothing_outside_its_own_tmp_can_be_written():
+    for path in ("/x", "/usr/x", "/dev/shm/x", "/var/x", "/home/x", f"{Path.home()}/x", "/proc/x"):
+        assert attempt(f"open({path!r}, 'w')") in (
+            "OSError",
+            "FileNotFoundError",
+            "PermissionError",
+        )
+    assert attempt("open('/tmp/x', 'w').write('mine')") == "done"
+    assert value_of("result = os.listdir('/tmp')") == []
+
+
+def test_what_it_writes_is_limited():
+    assert attempt("open('/tmp/x', 'wb').write(bytes(17 * 2**20))") == "OSError"
+    fill = "[open(f'/tmp/{n}', 'wb').write(bytes(2**23)) for n in range(9)]"
+    assert attempt(fill) == "OSError"
+
+
+def test_there_is_no_network():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        connect = f"__import__('socket').create_connection(('127.0.0.1', {port}), 1)"
+        assert attempt(connect) == "PermissionError"
+    for family in ("AF_INET6", "AF_VSOCK", "AF_NETLINK"):
+        assert attempt(f"s = __import__('socket'); s.socket(s.{family}, s.SOCK_STREAM)") in (
+            "PermissionError", "OSError",
+        )  # fmt: skip
+
+
+def test_a_fork_bomb_ends_with_the_wall_clock():
+    before = time.monotonic()
+    bomb = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
+    assert run(bomb, Limits(wall_s=1)).ended is Ended.TIMEOUT
+    assert time.monotonic() - before < 5
+
+
+def test_forks_are_limited():
+    count = """
+n = 0
+import time
+try:
+    while n < 500:
+        if os.fork() == 0:
+            time.sleep(5)
+        n += 1
+except OSError:
+    pass
+result = n
+"""
+    assert 5 < value_of(count) < 100
+
+
+def test_two_gigabytes_are_out_of_memory():
+    assert attempt("bytearray(2 * 2**30)") == "MemoryError"
+    shared = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        kept = b"x" * 300_000_000
+        time.sleep(9)
+time.sleep(9)
+"""
+    assert run(shared, Limits(wall_s=5)).ended is Ended.OUT_OF_MEMORY
+
+
+def test_an_infinite_loop_is_stopped_by_the_clock():
+    before = time.monotonic()
+    assert run("while True: pass", Limits(wall_s=0.5)).ended is Ended.TIMEOUT
+    assert time.monotonic() - before < 2
+
+
+def test_ignoring_sigterm_and_closing_its_streams_does_not_help():
+    stubborn = """
+import os, signal, time
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)
+os.setsid() if os.getpid() != os.getsid(0) else None
+os.closerange(0, 64)
+time.sleep(60)
+"""
+    before = time.monotonic()
+    assert run(stubborn, Limits(wall_s=0.5)).ended is Ended.TIMEOUT
+    assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize("fd", [1, 2])
+def test_a_gigabyte_printed_is_cut_off(fd):
+    loud = f"import os\nfor _ in range(1024): os.write({fd}, bytes(2**20))"
+    before = time.monotonic()
+    result = run(loud, Limits(wall_s=10))
+    assert result.ended is Ended.OUTPUT_TOO_LARGE
+    assert len(result.stdout) < 3 * 2**20
+    assert time.monotonic() - before < 5
+
+
+def test_what_it_leaves_running_dies_with_it():
+    mark = f"orphan{os.getpid()}"
+    orphan = f"""
+import os, subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)", "{mark}"],
+    start_new_session=True, stdin=-3, stdout=-3, stderr=-3)
+print("gone")
+"""
+    assert printed(orphan) == "gone"
+    until = time.monotonic() + 2
+    while processes_with(mark) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert processes_with(mark) == []
+
+
+def test_it_has_no_file_of_ours_open():
+    listed = (
+        "result = sorted(os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') "
+    )
+    names = value_of(listed + "if os.path.exists(f'/proc/self/fd/{n}') or True and int(n) < 3)")
+    assert len(names) <= 4
+
+
+def test_a_sandbox_that_does_not_start_says_nothing_of_the_program(monkeypatch, tmp_path):
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho no permission >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(
+        "downroute.scoring.sandbox.process.ENVIRONMENT", {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    result = run("print(1)")
+    assert result.ended is Ended.SANDBOX_FAILURE and "no permission" in result.why
+
+
+def test_without_bubblewrap_nothing_runs_and_the_remedy_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    assert result.ended is Ended.SANDBOX_FAILURE and "install bubblewrap" in result.why
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_bare_it_still_has_limits():
+    assert run("print(1)", bare=True).stdout == "1\n"
+    assert run("while True: pass", Limits(wall_s=0.3), bare=True).ended is Ended.TIMEOUT
+    loud = "import os\nwhile True: os.write(1, bytes(2**20))"
+    assert run(loud, bare=True).ended is Ended.OUTPUT_TOO_LARGE
+    hungry = run("bytearray(2 * 2**30)", bare=True)
+    assert (hungry.ended, hungry.why) == (Ended.ERROR, "MemoryError")
