@@ -10,6 +10,9 @@ from downroute.scoring.spec import build_scorer
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 
+DYING = "import os\nos._exit(0)\ndef solution(): return 42"
+
+
 def score(program, reference, spec="code_output"):
     return build_scorer(spec).score(Answer(f"So:\n```python\n{program}\n```\n"), reference, {})
 
@@ -61,7 +64,7 @@ def test_an_entry_point_can_be_named():
         ("def solution(): return 1 / 0", "program error: ZeroDivisionError"),
         ("def solution(:", "program error: it is no Python"),
         ("import sys\nsys.exit(0)\ndef solution(): return 42", "program error: SystemExit"),
-        ("import os\nos._exit(0)\ndef solution(): return 42", "program error: it ended before its function returned"),
+        (DYING, "program error: it ended before its function returned"),
         ("def solution():\n    while True: pass", "timeout"),
         ("def solution(): return 'x' * 2**31", "out of memory"),
         ("def solution():\n    while True: print('x' * 999)", "output too large"),

@@ -26,7 +26,7 @@ def test_a_right_program_passes_and_a_wrong_one_says_which_assert_fails():
 
 
 HUMAN_EVAL = {
-    "prompt": "from typing import List\n\n\ndef double(xs: List[int]) -> List[int]:\n    '''Double.'''\n",
+    "prompt": "from typing import List\n\n\ndef double(xs: List[int]):\n    '''Double.'''\n",
     "entry_point": "double",
     "test": "METADATA = {}\n\ndef check(candidate):\n    assert candidate([1, 2]) == [2, 4]\n"
     "    assert candidate([]) == []\n",
@@ -154,7 +154,7 @@ def test_a_program_may_have_the_name_of_something_of_pythons_own():
 
 
 def test_an_expected_exception_is_not_met_by_dying():
-    tests = "try:\n    f()\n    raise AssertionError('no fault')\nexcept ValueError: pass\nexcept Exception: pass"
+    tests = "try:\n    f()\n    assert False\nexcept ValueError: pass\nexcept Exception: pass"
     assert score("import os\ndef f(): os._exit(0)", {"tests": tests}).value == 0
 
 
@@ -178,7 +178,10 @@ def test_ends_are_told_apart():
         (None, "the reference holds no tests"),
         ({"tests": "assert ("}, "the reference's tests are no Python"),
         ({"tests": "f(1)"}, "the reference's tests assert nothing"),
-        ({"tests": "assert True"}, "the reference's tests cannot be used: the tests never use the program"),
+        (
+            {"tests": "assert True"},
+            "the reference's tests cannot be used: the tests never use the program",
+        ),
     ],
 )  # fmt: skip
 def test_tests_that_cannot_judge_leave_the_answer_unscored(reference, reason):
