@@ -1,8 +1,9 @@
-"""CPU time per request of the gateway process, beside a bare aiohttp proxy that does nothing.
+"""CPU time per request of the gateway process, beside nginx as a plain proxy and a bare aiohttp
+proxy, neither of which does anything but pass on.
 
-Plain calls, a 2 KB request, a 1 KB reply, 32 connections. Upstream, gateway and load are processes
+Plain calls, a 2 KB request, a 1 KB reply, 64 connections. Upstream, gateway and load are processes
 of their own; what is counted is the gateway's user and system time, in the best of five slices,
-because neighbours on the machine only ever add to it:
+because neighbours on the machine only ever add to it. nginx has to be installed for its row:
 
     python benchmarks/gateway_cpu.py [--requests 20000]
 
@@ -15,6 +16,8 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-CONNECTIONS = 32
+CONNECTIONS = 64
 WARM_UP = 2000
 SLICES = 5
 
@@ -54,11 +57,15 @@ def main() -> None:
 
 
 def _measure(requests: int) -> None:
-    print("| served by | CPU per request | of the bare proxy | requests/s |")
+    print("| served by | CPU per request | of nginx | requests/s |")
     print("|---|---|---|---|")
     with _process("--role", "upstream") as (_, upstream), tempfile.TemporaryDirectory() as folder:
+        bare = None
+        if shutil.which("nginx"):
+            with _nginx(folder, upstream) as (pid, port):
+                bare = _row("nginx, plain proxy", pid, port, {}, requests)
         with _process("--role", "proxy", "--to", str(upstream)) as (pid, port):
-            bare = _row("bare aiohttp proxy", pid, port, {}, requests)
+            _row("bare aiohttp proxy", pid, port, {}, requests, bare)
         Path(folder, "downroute.yaml").write_text(CONFIG.format(port=upstream))
         with _gateway(folder, "observe") as (pid, port):
             _row("downroute serve, observing", pid, port, {}, requests, bare)
@@ -176,6 +183,42 @@ async def _proxy(upstream: int) -> None:
     server = await loop.create_server(web.Server(serve, access_log=None), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
+
+
+NGINX = """
+worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log; daemon off;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  keepalive_requests 1000000;
+  upstream up {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_requests 1000000; }}
+  server {{ listen 127.0.0.1:{port};
+    location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def _nginx(folder: str, upstream: int) -> Iterator[tuple[int, int]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    file = Path(folder, "nginx.conf")
+    file.write_text(NGINX.format(folder=folder, upstream=upstream, port=port))
+    process = subprocess.Popen(["nginx", "-c", str(file), "-p", folder])
+    try:
+        for _ in range(100):
+            time.sleep(0.05)
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield int(children[0]), port
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager

@@ -17,12 +17,14 @@ JSON_TYPE = ("content-type", "application/json")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, read to its end. ``path`` has no query."""
+    """One HTTP request, read to its end. ``path`` is decoded and has no query; ``target`` is the
+    address as the client sent it, query included."""
 
     method: str
     path: str
     headers: Headers
     body: bytes
+    target: str = ""
 
 
 class Stream(Protocol):

@@ -1,4 +1,4 @@
-"""The upstreams' side: one pooled aiohttp session.
+"""The upstreams' side: a pool of HTTP/1.1 connections.
 
 Proxy settings of the environment are ignored: what is reached must be what the configuration says.
 Replies are asked for uncompressed, because they are read on their way; what comes compressed all
@@ -7,33 +7,36 @@ the same is unpacked.
 
 from __future__ import annotations
 
+import asyncio
 import errno
-import io
 import os
-from collections.abc import AsyncIterator
-from functools import lru_cache
-from types import SimpleNamespace
+import socket
+import ssl
+from collections import defaultdict, deque
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
-from downroute.gateway.message import LONGEST_HEADER_BYTES, Headers
+from downroute.gateway.message import Headers
+from downroute.gateway.transport.address import Address, Origin, address
+from downroute.gateway.transport.upstream_connection import UpstreamConnection, UpstreamExchange
 from downroute.gateway.upstream import Fault, NoReplyError
 
 CONNECT_TIMEOUT_S = 10.0
-_REUSED = "reused"
-_LARGE_BODY = 2**20
-"""Bytes from which aiohttp wants a body as a file, so as to send it in pieces."""
+IDLE_S = 50.0
+"""How long a connection is kept for another request; below the minute that most servers give."""
 
 
 class HttpClient:
     """An `UpstreamClient`; make it inside a running event loop. It bounds no number of
     connections: waiting for one would look like the upstream's time."""
 
-    def __init__(self) -> None:
-        self._session = _session(aiohttp.TCPConnector(limit=0))
-        self._unpooled = _session(aiohttp.TCPConnector(limit=0, force_close=True))
+    def __init__(self, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        self._connect_timeout_s = connect_timeout_s
+        self._idle: defaultdict[Origin, deque[tuple[float, UpstreamConnection]]] = defaultdict(
+            deque
+        )
+        self._open: set[UpstreamConnection] = set()
+        self._tls: ssl.SSLContext | None = None
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
 
     async def send(
         self,
@@ -44,119 +47,115 @@ class HttpClient:
         *,
         total_s: float,
         idle_s: float | None,
-    ) -> HttpReply:
-        sent = CIMultiDict((name, _sendable(value)) for name, value in headers)
-        sent["accept-encoding"] = "identity"
-        timeout = aiohttp.ClientTimeout(
-            total=total_s, sock_connect=min(CONNECT_TIMEOUT_S, total_s), sock_read=idle_s
-        )
-
-        async def ask(session: aiohttp.ClientSession, facts: dict[str, bool]) -> HttpReply:
-            response = await session.request(
-                method,
-                _parsed(url),
-                headers=sent,
-                data=body if len(body) <= _LARGE_BODY else io.BytesIO(body),
-                timeout=timeout,
-                allow_redirects=False,
-                trace_request_ctx=facts,
-            )
-            return HttpReply(response)
-
-        facts: dict[str, bool] = {}
+    ) -> UpstreamExchange:
         try:
+            to = address(url)
+            message = _request(method, to, headers, body)
+        except ValueError:
+            raise NoReplyError(Fault.UNREACHABLE, "the request cannot be sent as it is") from None
+        until = self._loop.time() + total_s
+        head_only = method == "HEAD"
+        connection = self._kept(to.origin)
+        if connection is not None:
             try:
-                return await ask(self._session, facts)
-            except (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError):
+                return await connection.ask(message, until, idle_s, head_only=head_only)
+            except NoReplyError:
                 # An upstream may close a connection that is kept alive at any moment. Where it
                 # did so before the first byte of a reply, the request is sent once more on a
                 # connection of its own (RFC 9112, 9.3.1).
-                if not facts.get(_REUSED):
+                if not connection.dropped_silently:
                     raise
-                return await ask(self._unpooled, {})
-        except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise _no_reply(fault) from None
+        connection = await self._connected(to.origin, until)
+        return await connection.ask(message, until, idle_s, head_only=head_only)
 
     async def close(self) -> None:
-        await self._session.close()
-        await self._unpooled.close()
+        self._closed = True
+        for connection in list(self._open):
+            connection.abort()
+        self._idle.clear()
+        await asyncio.sleep(0)
+
+    def _kept(self, origin: Origin) -> UpstreamConnection | None:
+        """The connection used last, if one is good; those kept too long are ended."""
+        idle = self._idle.get(origin)
+        oldest = self._loop.time() - IDLE_S
+        while idle:
+            since, connection = idle.pop()
+            if connection.usable and since > oldest:
+                return connection
+            connection.abort()
+        return None
+
+    def _give_back(self, origin: Origin, connection: UpstreamConnection) -> None:
+        if self._closed:
+            connection.abort()
+            return
+        idle = self._idle[origin]
+        now = self._loop.time()
+        idle.append((now, connection))
+        while idle[0][0] <= now - IDLE_S:
+            idle.popleft()[1].abort()
+
+    async def _connected(self, origin: Origin, until: float) -> UpstreamConnection:
+        left_s = max(until - self._loop.time(), 0.001)
+
+        def make() -> UpstreamConnection:
+            return UpstreamConnection(
+                lambda connection: self._give_back(origin, connection), self._open
+            )
+
+        try:
+            async with asyncio.timeout(min(self._connect_timeout_s, left_s)):
+                _, connection = await self._loop.create_connection(
+                    make,
+                    origin.host,
+                    origin.port,
+                    ssl=self._tls_context() if origin.tls else None,
+                    server_hostname=origin.host if origin.tls else None,
+                )
+        except (OSError, ssl.SSLError, TimeoutError, UnicodeError) as fault:
+            raise _no_connection(fault) from None
+        return connection
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+            self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls
 
 
-def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_reuseconn.append(_note_reuse)
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        skip_auto_headers=("user-agent", "accept", "content-type"),
-        max_line_size=LONGEST_HEADER_BYTES,
-        max_field_size=LONGEST_HEADER_BYTES,
-        trace_configs=[trace],
+def _request(method: str, to: Address, headers: Headers, body: bytes) -> bytes:
+    """The request as it is sent.
+
+    Raises:
+        ValueError: a header would begin another line.
+    """
+    lines = [
+        f"{name}: {value}\r\n"
+        for name, value in headers
+        if name != "host" and name != "accept-encoding"
+    ]
+    text = "".join(lines)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+        raise ValueError("a header would begin another line")
+    head = (
+        f"{method} {to.target} HTTP/1.1\r\nhost: {to.host}\r\n{text}"
+        f"accept-encoding: identity\r\ncontent-length: {len(body)}\r\n\r\n"
     )
+    return head.encode("utf-8", "surrogateescape") + body
 
 
-async def _note_reuse(
-    session: aiohttp.ClientSession,  # noqa: ARG001
-    context: SimpleNamespace,
-    params: aiohttp.TraceConnectionReuseconnParams,  # noqa: ARG001
-) -> None:
-    context.trace_request_ctx[_REUSED] = True
-
-
-class HttpReply:
-    """An `UpstreamReply`."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.status = response.status
-        self.headers: Headers = [(k.lower(), v) for k, v in response.headers.items()]
-        self._response = response
-
-    async def read(self) -> bytes:
-        try:
-            return await self._response.read()
-        except (aiohttp.ClientError, OSError) as fault:
-            raise _no_reply(fault) from None
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
-        except (aiohttp.ClientError, OSError) as fault:
-            raise _no_reply(fault) from None
-
-    def close(self) -> None:
-        self._response.close()
-
-
-@lru_cache(maxsize=256)
-def _parsed(url: str) -> URL:
-    return URL(url)
-
-
-def _sendable(value: str) -> str:
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
-
-
-def _no_reply(fault: Exception) -> NoReplyError:
+def _no_connection(fault: Exception) -> NoReplyError:
     match fault:
-        case aiohttp.ConnectionTimeoutError():
-            return NoReplyError(Fault.UNREACHABLE, "no connection to its upstream in time")
         case TimeoutError():
-            return NoReplyError(Fault.TIMEOUT, "its upstream did not answer in time")
-        case aiohttp.ClientConnectorDNSError():
-            return NoReplyError(Fault.UNREACHABLE, "its upstream's name does not resolve")
-        case aiohttp.ClientConnectorCertificateError():
-            return NoReplyError(Fault.UNREACHABLE, "its upstream's certificate is not trusted")
-        case aiohttp.ClientSSLError():
-            return NoReplyError(Fault.UNREACHABLE, "its upstream speaks no TLS that we know")
-        case aiohttp.ClientConnectorError():
-            reason = os.strerror(fault.os_error.errno or errno.EHOSTUNREACH).lower()
-            return NoReplyError(Fault.UNREACHABLE, f"its upstream cannot be reached ({reason})")
-        case aiohttp.InvalidURL() | ValueError():
-            return NoReplyError(Fault.UNREACHABLE, "the request cannot be sent as it is")
-        case aiohttp.ClientPayloadError():
-            return NoReplyError(Fault.BROKEN, "its upstream broke off in the middle of the reply")
-        case aiohttp.ClientResponseError():
-            return NoReplyError(Fault.BROKEN, "its upstream answered what is no HTTP")
-    return NoReplyError(Fault.BROKEN, "its upstream closed the connection without a reply")
+            said = "no connection to its upstream in time"
+        case socket.gaierror() | UnicodeError():
+            said = "its upstream's name does not resolve"
+        case ssl.SSLCertVerificationError():
+            said = "its upstream's certificate is not trusted"
+        case ssl.SSLError():
+            said = "its upstream speaks no TLS that we know"
+        case _:
+            number = getattr(fault, "errno", None) or errno.EHOSTUNREACH
+            said = f"its upstream cannot be reached ({os.strerror(number).lower()})"
+    return NoReplyError(Fault.UNREACHABLE, said)

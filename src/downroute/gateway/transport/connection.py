@@ -1,0 +1,246 @@
+"""One client's connection: requests are answered one after the other, in the order they came.
+
+While one is being answered no more is read than the kernel holds, so a client that sends faster
+than it is served waits. A client that is slow to take its reply stops what feeds the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from contextlib import aclosing
+from typing import TYPE_CHECKING, cast
+
+from downroute.gateway.error_reply import Refusal
+from downroute.gateway.log_lines import say
+from downroute.gateway.message import Reply, Stream
+from downroute.gateway.transport.reply_head import has_body, reply_head
+from downroute.gateway.transport.request_parser import Incoming, RequestParser
+
+if TYPE_CHECKING:
+    from downroute.gateway.transport.server import HttpServer
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_LINGER_S = 2.0
+"""How long what a refused client still sends is read and thrown away, so that it gets to read
+the refusal instead of a reset."""
+
+
+class Connection(asyncio.Protocol):
+    """Made by the `HttpServer` for every client that connects."""
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._parser = RequestParser(server.limits)
+        self._waiting: deque[Incoming] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._last = False
+        """The connection ends after the reply that is being sent."""
+        self._closing = False
+        self._deaf = False
+        """Reading is paused."""
+        self._since = server.now
+        """When the state that a time limit bounds began."""
+        self._stuck_since: float | None = None
+        self._writable: asyncio.Future[None] | None = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._server.connections.add(self)
+        self._since = self._server.now
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        parser = self._parser
+        was_idle = not parser.begun
+        for incoming in parser.feed(data):
+            self._waiting.append(incoming)
+        if parser.begun and was_idle:
+            self._since = self._server.now
+        if self._task is None:
+            if self._waiting:
+                self._next()
+            elif parser.wants_continue and self._transport is not None:
+                parser.wants_continue = False
+                self._transport.write(_CONTINUE)
+        elif self._waiting and not self._deaf and self._transport is not None:
+            self._deaf = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self._writable = self._loop.create_future()
+        self._stuck_since = self._server.now
+
+    def resume_writing(self) -> None:
+        writable, self._writable = self._writable, None
+        self._stuck_since = None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
+        self._closing = True
+        self._transport = None
+        self._waiting.clear()
+        if self._writable is not None and not self._writable.done():
+            self._writable.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self._server.gone(self)
+
+    # for the server
+
+    def check_times(self, now: float) -> None:
+        """End the connection where its client takes too long."""
+        limits = self._server.limits
+        if self._stuck_since is not None:
+            if now - self._stuck_since > limits.write_s:
+                self._abort()
+            return
+        if self._task is not None or self._closing:
+            return
+        waited = now - self._since
+        if not self._parser.begun:
+            if waited > limits.idle_s:
+                self._close()
+        elif waited > (limits.body_s if self._parser.in_body else limits.head_s):
+            what = "body" if self._parser.in_body else "head"
+            self._refuse(Refusal(408, f"the {what} of the request did not come in time"))
+
+    def end_after(self, linger_s: float) -> None:
+        """Answer what is under way or comes within ``linger_s``, then end."""
+        self._last = True
+        if self._task is None:
+            self._loop.call_later(linger_s, self._end_if_idle)
+
+    async def cut(self) -> None:
+        """End now, whatever is under way."""
+        self._closing = True
+        task = self._task
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        self._abort()
+
+    # one request after the other
+
+    def _next(self) -> None:
+        incoming = self._waiting.popleft()
+        if incoming.refusal is not None:
+            self._refuse(incoming.refusal)
+            return
+        self._task = task = self._loop.create_task(self._answer(incoming))
+        task.add_done_callback(self._answered)
+
+    async def _answer(self, incoming: Incoming) -> None:
+        assert incoming.request is not None
+        reply = await self._server.handle(incoming.request)
+        last = self._last = self._last or self._server.stopping or not incoming.persists
+        framing = "connection: close\r\n" if last else ""
+        if not incoming.chunks and not last:
+            framing = "connection: keep-alive\r\n"
+        if isinstance(reply.body, bytes):
+            self._send_whole(reply, reply.body, framing, incoming.head_only)
+        else:
+            await self._send_stream(reply, reply.body, framing, incoming)
+        if self._writable is not None:
+            await self._writable
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        self._since = self._server.now
+        if self._transport is None:
+            self._server.gone(self)
+            if not task.cancelled():
+                task.exception()
+            return
+        if task.cancelled():
+            self._abort()
+            return
+        fault = task.exception()
+        if fault is not None:
+            say(logging.ERROR, "internal error", kind=type(fault).__name__, where="connection")
+            self._abort()
+        elif self._last and not self._waiting:
+            self._close()
+        elif self._waiting:
+            self._next()
+        elif self._deaf:
+            self._deaf = False
+            self._transport.resume_reading()
+
+    def _send_whole(self, reply: Reply, body: bytes, framing: str, head_only: bool) -> None:
+        if has_body(reply.status):
+            framing = f"content-length: {len(body)}\r\n{framing}"
+        else:
+            body = b""
+        head = reply_head(reply.status, reply.headers, framing)
+        if self._transport is not None:
+            self._transport.write(head if head_only else head + body)
+
+    async def _send_stream(
+        self, reply: Reply, pieces: Stream, framing: str, incoming: Incoming
+    ) -> None:
+        """The pieces as chunks, or, for a client that knows none, until the connection ends. A
+        stream that fails ends the connection without the last chunk, so that nobody takes what
+        came for the whole."""
+        chunked = incoming.chunks
+        if chunked:
+            framing = f"transfer-encoding: chunked\r\n{framing}"
+        elif not self._last:
+            # The end of the connection is the end of the reply, so nothing can follow it.
+            self._last = True
+            self._waiting.clear()
+            framing = "connection: close\r\n"
+        head = reply_head(reply.status, reply.headers, framing)
+        async with aclosing(pieces):
+            if incoming.head_only:
+                self._write(head)
+                return
+            async for piece in pieces:
+                if not piece:
+                    continue
+                self._write(head + (b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece))
+                head = b""
+                if self._writable is not None:
+                    await self._writable
+        self._write(head + _LAST_CHUNK if chunked else head)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    # ends
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what could not be read, and end once the client had time to read that."""
+        reply = refusal.reply()
+        assert isinstance(reply.body, bytes)
+        self._last = True
+        self._send_whole(reply, reply.body, "connection: close\r\n", head_only=False)
+        self._closing = True
+        if self._transport is not None:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            self._loop.call_later(_LINGER_S, self._close)
+
+    def _end_if_idle(self) -> None:
+        if self._task is None and not self._parser.begun:
+            self._close()
+
+    def _close(self) -> None:
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def _abort(self) -> None:
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,95 @@
+"""PURE: the bytes of an upstream's connection → one reply: head, body in pieces, end."""
+
+from __future__ import annotations
+
+import httptools
+
+from downroute.gateway.transport.request_parser import header_name
+
+_LONGEST_HEAD = 128 * 1024
+
+
+class ReplyParser:
+    """Reads one reply; a connection that is used again gets a new one. ``head_only``: the request
+    was one whose reply has no body (HEAD)."""
+
+    def __init__(self, *, head_only: bool = False) -> None:
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+        self.head = False
+        """The head is here."""
+        self.whole = False
+        """The reply is here to its end."""
+        self.reusable = False
+        """Once ``whole``: another request may be sent on this connection."""
+        self.pieces: list[bytes] = []
+        """What came of the body and was not taken yet."""
+        self._http = httptools.HttpResponseParser(self)
+        self._head_only = head_only
+        self._head_bytes = 0
+        self._framed = False
+        self._interim = False
+
+    def feed(self, data: bytes) -> None:
+        """Take what came.
+
+        Raises:
+            ValueError: it is no HTTP reply.
+        """
+        if self.whole:
+            # An answer nobody asked for: what follows on this connection cannot be trusted.
+            self.reusable = False
+            return
+        if not self.head:
+            self._head_bytes += len(data)
+        try:
+            self._http.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
+            self.reusable = False
+            if not self.whole:
+                raise ValueError(str(fault)) from None
+        if not self.head and self._head_bytes > _LONGEST_HEAD:
+            raise ValueError("the head of the reply does not end")
+
+    def end(self) -> bool:
+        """The connection has ended; whether that is the end of the reply too."""
+        if self.head and not self.whole and not self._framed:
+            self.whole = True
+        self.reusable = False
+        return self.whole
+
+    # The names of the callbacks are httptools'.
+
+    def on_message_begin(self) -> None:
+        if self.whole:
+            raise ValueError("more than was asked for")
+        self.headers = []
+        self._framed = self._interim = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head:
+            return  # a trailer
+        lower = header_name(name)
+        if lower in ("content-length", "transfer-encoding"):
+            self._framed = True
+        self.headers.append((lower, value.decode("utf-8", "surrogateescape")))
+
+    def on_headers_complete(self) -> None:
+        status = self._http.get_status_code()
+        if 100 <= status < 200:
+            self._interim = True  # 100 Continue, 103 Early Hints: the reply itself is to come
+            return
+        self.status = status
+        self.head = True
+        if self._head_only:
+            self.whole = True
+
+    def on_body(self, piece: bytes) -> None:
+        if not self.whole:
+            self.pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        if self._interim:
+            return
+        self.reusable = not self._head_only and self._http.should_keep_alive()
+        self.whole = True

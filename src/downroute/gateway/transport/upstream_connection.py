@@ -1,0 +1,274 @@
+"""One connection to an upstream, and the exchange that is under way on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import cast
+
+from downroute.gateway.message import Headers
+from downroute.gateway.transport.reply_parser import ReplyParser
+from downroute.gateway.transport.unpacking import Unpacking, unpacking
+from downroute.gateway.upstream import Fault, NoReplyError
+
+LARGEST_REPLY_BYTES = 256 * 2**20
+"""A reply that is read as a whole is given up beyond this."""
+_AHEAD_BYTES = 256 * 1024
+"""How much of a stream may wait to be taken before the upstream has to wait."""
+
+_LATE = "its upstream did not answer in time"
+_SILENT = "its upstream closed the connection without a reply"
+_BROKE_OFF = "its upstream broke off in the middle of the reply"
+_NO_HTTP = "its upstream answered what is no HTTP"
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """``give_back`` is called each time a reply is over and another request may be sent;
+    ``among`` holds it while it is open."""
+
+    def __init__(
+        self,
+        give_back: Callable[[UpstreamConnection], None],
+        among: set[UpstreamConnection],
+    ) -> None:
+        self.dropped_silently = False
+        """The last request was sent on a kept connection that ended without a byte of a reply."""
+        self._give_back = give_back
+        self._among = among
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._exchange: UpstreamExchange | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether a request can be sent on it now."""
+        transport = self._transport
+        return self._exchange is None and transport is not None and not transport.is_closing()
+
+    async def ask(
+        self, message: bytes, until: float, idle_s: float | None, *, head_only: bool
+    ) -> UpstreamExchange:
+        """Send ``message`` and wait for the head of the reply. The whole exchange ends at
+        ``until`` on the loop's clock, every wait for bytes after ``idle_s``.
+
+        Raises:
+            NoReplyError: there is no reply.
+        """
+        assert self._transport is not None
+        self.dropped_silently = False
+        exchange = self._exchange = UpstreamExchange(self, until, idle_s, head_only)
+        self._transport.write(message)
+        try:
+            await exchange.head()
+        except BaseException:
+            exchange.close()
+            raise
+        return exchange
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._among.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._exchange is None:
+            # Said without being asked: what comes next could be taken for an answer.
+            self.abort()
+        else:
+            self._exchange.feed(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._among.discard(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self.dropped_silently = not exchange.answered
+            exchange.lost(error)
+
+    # for the exchange
+
+    def over(self) -> None:
+        """The reply is here to its end."""
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        if exchange.reusable and self.usable:
+            self.read_on(True)
+            self._give_back(self)
+        else:
+            self.abort()
+
+    def read_on(self, reading: bool) -> None:
+        """Let the upstream send on, or wait."""
+        if self._transport is not None and not self._transport.is_closing():
+            (self._transport.resume_reading if reading else self._transport.pause_reading)()
+
+    def abort(self) -> None:
+        self._exchange = None
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class UpstreamExchange:
+    """An `UpstreamReply`."""
+
+    def __init__(
+        self, connection: UpstreamConnection, until: float, idle_s: float | None, head_only: bool
+    ) -> None:
+        self.status = 0
+        self.headers: Headers = ()
+        self.answered = False
+        """Some byte of a reply came."""
+        self._connection: UpstreamConnection | None = connection
+        self._parser = ReplyParser(head_only=head_only)
+        self._unpacking: Unpacking | None = None
+        self._fault: NoReplyError | None = None
+        self._news: asyncio.Future[None] | None = None
+        self._held_bytes = 0
+        self._paused = False
+        self._streams = False
+        self._until = until
+        self._idle_s = idle_s
+        self._loop = loop = asyncio.get_running_loop()
+        self._heard_at = loop.time()
+        self._timer = loop.call_at(self._deadline(), self._check_time)
+
+    @property
+    def reusable(self) -> bool:
+        return self._parser.reusable
+
+    async def head(self) -> None:
+        """Wait for status and headers."""
+        while not self._parser.head:
+            await self._wait()
+        self.status, self.headers = self._parser.status, self._parser.headers
+        self._unpacking = unpacking(self.headers)
+
+    async def read(self) -> bytes:
+        while not self._parser.whole:
+            await self._wait()
+        body = b"".join(self._take())
+        return self._unpacked(body, end=True) if self._unpacking else body
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        self._streams = True
+        while True:
+            pieces = self._take()
+            over = self._parser.whole and not self._parser.pieces
+            if pieces or (over and self._unpacking):
+                piece = b"".join(pieces)
+                if self._unpacking:
+                    piece = self._unpacked(piece, end=over)
+                if piece:
+                    yield piece
+            if over:
+                return
+            if not self._parser.pieces:
+                await self._wait()
+
+    def close(self) -> None:
+        self._timer.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    # for the connection
+
+    def feed(self, data: bytes) -> None:
+        self.answered = True
+        self._heard_at = self._loop.time()
+        parser = self._parser
+        try:
+            parser.feed(data)
+        except ValueError:
+            self._fail(_NO_HTTP)
+            return
+        if parser.whole:
+            self._timer.cancel()
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.over()
+        else:
+            self._held_bytes += len(data)
+            self._bound()
+        self._wake()
+
+    def lost(self, error: Exception | None) -> None:
+        self._connection = None
+        self._timer.cancel()
+        # A reset is no end: the last bytes of a reply may be lost with it.
+        if not (self._parser.end() if error is None else self._parser.whole):
+            said = _BROKE_OFF if self._parser.head else _SILENT
+            self._fault = self._fault or NoReplyError(Fault.BROKEN, said)
+        self._wake()
+
+    def _bound(self) -> None:
+        """Make the upstream of a stream wait for the client; give up what nobody can hold."""
+        if self._streams:
+            if self._held_bytes > _AHEAD_BYTES and not self._paused and self._connection:
+                self._paused = True
+                self._connection.read_on(False)
+        elif self._held_bytes > LARGEST_REPLY_BYTES:
+            self._fail(f"its reply is larger than {LARGEST_REPLY_BYTES // 2**20} MiB")
+
+    def _take(self) -> list[bytes]:
+        pieces, self._parser.pieces = self._parser.pieces, []
+        self._held_bytes = 0
+        if self._paused:
+            self._paused = False
+            self._heard_at = self._loop.time()  # it was not the upstream that kept us waiting
+            if self._connection is not None:
+                self._connection.read_on(True)
+        return pieces
+
+    def _unpacked(self, data: bytes, *, end: bool) -> bytes:
+        assert self._unpacking is not None
+        try:
+            return self._unpacking.feed(data, end=end)
+        except ValueError:
+            self.close()
+            raise NoReplyError(Fault.BROKEN, "its upstream's reply cannot be unpacked") from None
+
+    async def _wait(self) -> None:
+        """Wait until more is here.
+
+        Raises:
+            NoReplyError: nothing more comes.
+        """
+        self._raise_fault()
+        self._news = self._loop.create_future()
+        try:
+            await self._news
+        finally:
+            self._news = None
+        if not self._parser.pieces:
+            self._raise_fault()
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def _fail(self, said: str, fault: Fault = Fault.BROKEN) -> None:
+        self._fault = NoReplyError(fault, said)
+        self.close()
+        self._wake()
+
+    def _deadline(self) -> float:
+        if self._idle_s is None:
+            return self._until
+        return min(self._until, self._heard_at + self._idle_s)
+
+    def _check_time(self) -> None:
+        """One timer an exchange, set anew when it goes off: bytes come far more often."""
+        deadline = self._deadline()
+        if deadline > self._loop.time():
+            self._timer = self._loop.call_at(deadline, self._check_time)
+        elif self._paused and deadline < self._until:
+            self._heard_at = self._loop.time()
+            self._timer = self._loop.call_at(self._deadline(), self._check_time)
+        else:
+            self._fail(_LATE, Fault.TIMEOUT)
