@@ -27,5 +27,5 @@ status          /health and /ready
 model_list      /v1/models
 log_lines       what is said on stderr
 service         all of it put together, served, and taken down
-transport/      the sockets: server and upstream client (aiohttp)
+transport/      the sockets: server and upstream client (httptools)
 """

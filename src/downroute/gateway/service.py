@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -120,12 +121,21 @@ def serve_until_stopped(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, told_to_stop)
         async with gateway(settings, policy, prices, host=host, port=port, hurry=hurry) as started:
+            _collect_less_often()
             ready(started)
             await stop.wait()
             say(logging.INFO, "stopping", grace_s=STOP_GRACE_S)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
+
+
+def _collect_less_often() -> None:
+    """What is loaded stays, and a call leaves no cycles behind: looking for them after every 700
+    objects took a tenth of the gateway's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def _stop(server: HttpServer, hurry: asyncio.Event) -> None:

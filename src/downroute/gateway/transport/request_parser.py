@@ -61,12 +61,10 @@ class RequestParser:
         ready: list[Incoming] = []
         self._ready = ready
         try:
-            self._http.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # We speak nothing else; the request itself is answered (RFC 9110, 7.8).
-            self.over = True
-            if ready:
-                ready[-1].persists = False
+            try:
+                self._http.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.over = True
             if self._refusal is not None or not (ready and not ready[-1].persists):
@@ -74,6 +72,15 @@ class RequestParser:
         if not self.over and not ready:
             self._count(len(data))
         return ready
+
+    def _without_upgrade(self, rest: bytes) -> None:
+        """Read the request as if it had not offered another protocol: we speak none, so the offer
+        is passed over and the body is a body (RFC 9110, 7.8)."""
+        self._ready.pop()
+        lines = [f"{self._http.get_method().decode()} {self._target.decode()} HTTP/1.1\r\n"]
+        lines += [f"{name}: {value}\r\n" for name, value in self._headers if name != "upgrade"]
+        self._http = httptools.HttpRequestParser(self)
+        self._http.feed_data("".join(lines).encode("utf-8", "surrogateescape") + b"\r\n" + rest)
 
     def _start(self) -> None:
         self._target = b""
@@ -120,15 +127,17 @@ class RequestParser:
         self.in_body = True
         self._raw = 0
         version = self._http.get_http_version()
+        if self._http.get_method() == b"CONNECT":
+            self._refuse(Refusal(405, "no tunnels are made here"))
         hosts = 0
-        length, coding, expects = None, None, None
+        length, codings, expects = None, [], None
         for name, value in self._headers:
             if name == "host":
                 hosts += 1
             elif name == "content-length":
                 length = value
             elif name == "transfer-encoding":
-                coding = value
+                codings.append(value.strip().lower())
             elif name == "expect":
                 expects = value
         if version == "1.1":
@@ -136,9 +145,9 @@ class RequestParser:
                 self._refuse(Refusal(400, "a request names one host"))
         elif version != "1.0":
             self._refuse(Refusal(505, "only HTTP/1.1 and HTTP/1.0 are spoken here"))
-        elif coding is not None:
+        elif codings:
             self._refuse(Refusal(400, "HTTP/1.0 knows no transfer coding"))
-        if coding is not None and coding.strip().lower() != "chunked":
+        if codings and codings != ["chunked"]:
             self._refuse(Refusal(501, "no transfer coding but `chunked` is taken"))
         if length is not None and int(length) > self._limits.body_bytes:
             self._refuse(self._too_large())
