@@ -59,6 +59,13 @@ def study(
         float | None,
         typer.Option(min=0, metavar="N", help="All tasks together; for savings per month."),
     ] = None,
+    allow_unsandboxed_code: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsandboxed-code",
+            help="Run programs in answers as you, where there is no sandbox.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     html: Annotated[
@@ -99,7 +106,7 @@ def study(
     settings = configuration.load(config, upstream=upstream)
     question = _question(
         settings, baseline, candidate, task, scorer, margin, relative, confidence, examples,
-        replace, budget, seed, calls_per_month,
+        replace, budget, seed, calls_per_month, allow_unsandboxed_code,
     )  # fmt: skip
     wishes = Wishes(
         store=store or settings.store.path,
@@ -129,6 +136,7 @@ def _question(
     budget: float | None,
     seed: int,
     calls_per_month: float | None,
+    allow_unsandboxed_code: bool,
 ) -> StudySettings:
     from downroute.errors import UsageError
     from downroute.study.settings import StudySettings
@@ -154,4 +162,5 @@ def _question(
         budget_usd=settings.budget_usd if budget is None else budget,
         seed=seed,
         calls_per_month=calls_per_month,
+        allow_unsandboxed_code=allow_unsandboxed_code,
     )

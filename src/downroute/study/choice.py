@@ -10,6 +10,7 @@ from downroute.answers.openai_chat import answer_digest
 from downroute.config import Settings
 from downroute.errors import UsageError
 from downroute.records import Answer, Example, Score
+from downroute.scoring.sandbox.permission import unsandboxed_code
 from downroute.scoring.scorer import Scorer
 from downroute.scoring.spec import build_scorer, describe
 from downroute.scoring.suggest import suggest
@@ -17,6 +18,7 @@ from downroute.scoring.table import RECORDED
 from downroute.store import Store
 from downroute.study.pairs import Judge
 from downroute.study.settings import StudySettings
+from downroute.study.slow_scores import remembered
 
 PEOPLE = "people"
 
@@ -49,24 +51,27 @@ def choose_scorer(
         return Choice(RECORDED, reason, _recorded(store))
     if spec is not None:
         scorer = build_scorer(spec)
-        return Choice(describe(scorer), reason, _by_scorer(scorer))
+        return Choice(describe(scorer), reason, _by_scorer(scorer, question))
     suggested = suggest(shape, examples)
     if suggested is None:
         return Choice(PEOPLE, "no rule can judge such answers; equal ones tie", _by_people())
     scorer = build_scorer(suggested[0])
-    return Choice(describe(scorer), suggested[1], _by_scorer(scorer))
+    return Choice(describe(scorer), suggested[1], _by_scorer(scorer, question))
 
 
-def _by_scorer(scorer: Scorer) -> Judge:
+def _by_scorer(scorer: Scorer, question: StudySettings) -> Judge:
+    slow = bool(getattr(scorer, "slow", False))
+
     def score(example: Example, model: str, answer: Answer) -> Score:  # noqa: ARG001
-        return scorer.score(answer, example.reference, example.request)
+        with unsandboxed_code(question.allow_unsandboxed_code):
+            return scorer.score(answer, example.reference, example.request)
 
     def by_reference(example: Example) -> bool:
         if scorer.needs_reference:
             return example.reference is not None
         return True
 
-    return Judge(score, scorer.same, by_reference)
+    return Judge(remembered(score) if slow else score, scorer.same, by_reference, slow)
 
 
 def _by_people() -> Judge:

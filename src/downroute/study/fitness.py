@@ -1,5 +1,5 @@
 """Can this scorer judge this task at all? The baseline's own answers say so before anything is
-paid. Pure."""
+paid."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from downroute.records import Example
 from downroute.study.pairs import Judge
+from downroute.study.slow_scores import score_all
 
 
 def unfit(
@@ -22,7 +23,7 @@ def unfit(
     scored = [e for e in examples if judge.by_reference(e)]
     if not scored:
         return None
-    scores = [judge.score(e, baseline, e.baseline_answer) for e in scored]
+    scores = score_all(judge, [(e, baseline, e.baseline_answer) for e in scored])
     known = [s.value for s in scores if s.value is not None]
     if len(known) < len(scores) / 2:
         reasons = Counter(s.reason for s in scores if s.value is None)

@@ -38,11 +38,13 @@ class Pair:
 class Judge:
     """How answers of one task are judged: ``score`` one answer of a model to an example, and
     ``same`` = the two answers are one after the scorer's own normalisation. ``by_reference``
-    says whether ``score`` can judge this example without a person."""
+    says whether ``score`` can judge this example without a person; ``slow`` asks for many scores
+    at once (`slow_scores`)."""
 
     score: Callable[[Example, str, Answer], Score]
     same: Callable[[Answer, Answer], bool]
     by_reference: Callable[[Example], bool]
+    slow: bool = False
 
 
 def pair_up(

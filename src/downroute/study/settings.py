@@ -31,6 +31,8 @@ class StudySettings:
     budget_usd: float | None = None
     seed: int = 0
     calls_per_month: float | None = None
+    allow_unsandboxed_code: bool = False
+    """Run programs without a sandbox where none can be had."""
 
     @property
     def alpha(self) -> float:
@@ -50,7 +52,8 @@ class StudySettings:
         return cls(**(known | lists))
 
     def identity(self) -> str:
-        """Equal for two runs of the same question; a run with another budget goes on with it."""
+        """Equal for two runs of the same question; a run with another budget, or without a
+        sandbox, goes on with it."""
         facts = asdict(self)
-        del facts["budget_usd"]
+        del facts["budget_usd"], facts["allow_unsandboxed_code"]
         return digest(facts)

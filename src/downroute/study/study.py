@@ -33,6 +33,7 @@ from downroute.study.result import TaskResult
 from downroute.study.routes import changes_policy, evidence, route_entry
 from downroute.study.sampling import Sampler, examples
 from downroute.study.settings import StudySettings
+from downroute.study.slow_scores import score_ahead
 from downroute.study.verdict import Judgement, Outcome, Stopped, judge, unfinished
 
 
@@ -146,7 +147,13 @@ async def study_task(
     judgement = Judgement(None, None, (), 0)
     stop: DownrouteError | None = None if task.unfit is None else TaskStoppedError(task.unfit)
 
-    def take(batch: Sequence[Example], answers: Sequence[Measurement]) -> None:
+    async def take(batch: Sequence[Example], answers: Sequence[Measurement]) -> None:
+        answered = [
+            (example, m.model, m.answer)
+            for example, m in zip(batch, answers, strict=True)
+            if m.answer is not None and task.choice.judge.by_reference(example)
+        ]
+        await score_ahead(task.choice.judge, answered)
         measured.extend(answers)
         for example, answer in zip(batch, answers, strict=True):
             pairs.append(pair_up(example, question.baseline, answer, task.choice.judge, grades))
@@ -154,7 +161,8 @@ async def study_task(
     for done, until in enumerate(rules.schedule if stop is None else (), start=1):
         batch = task.examples[len(measured) : until]
         try:
-            take(batch, await measuring.measure(batch, task.examples[until : until + lookahead]))
+            ahead = task.examples[until : until + lookahead]
+            await take(batch, await measuring.measure(batch, ahead))
         except (BudgetError, TaskStoppedError) as reason:
             stop = reason
             break
@@ -164,7 +172,7 @@ async def study_task(
     await measuring.finish()
     if isinstance(stop, BudgetError):
         answered = measuring.answered(batch)
-        take([e for e in batch if e.id in answered], list(answered.values()))
+        await take([e for e in batch if e.id in answered], list(answered.values()))
         judgement = unfinished(pairs, judgement, rules)
     elif stop is not None:
         # Whatever came in last is the fault's doing and is shown nowhere as the model's.
