@@ -204,9 +204,7 @@ def test_a_connection_that_fails_is_tried_again_and_may_have_been_billed(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ('{"choices": [{"mess', 'answered what is no completion: {"choices": [{"mess'),
         ({"choices": []}, 'answered what is no completion: {"choices": []}'),
-        ("", "answered what is no completion: nothing"),
         ({"error": {"message": "out of GPUs", "code": 502}}, "answered an error: out of GPUs"),
     ],
 )
@@ -215,6 +213,15 @@ def test_a_200_that_is_no_completion_is_an_error(body: Any, said: str) -> None:
     assert reply.error is not None
     assert said in reply.error
     assert (reply.status, reply.tries, reply.unreachable) == (200, 1, False)
+
+
+@pytest.mark.parametrize("body", ['{"choices": [{"mess', ""])
+def test_an_answer_that_is_no_json_is_asked_for_again_and_may_have_been_billed(body: str) -> None:
+    reply = ask(says(200, body), says(200, COMPLETION))
+    assert (reply.error, reply.tries, reply.unanswered_tries) == (None, 2, 1)
+    lost = ask(says(200, body), max_retries=1)
+    assert lost.error is not None and "no completion" in lost.error
+    assert (lost.tries, lost.unanswered_tries) == (2, 2)
 
 
 @pytest.mark.parametrize(

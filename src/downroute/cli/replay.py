@@ -10,6 +10,7 @@ import typer
 from downroute.errors import UsageError
 
 if TYPE_CHECKING:
+    from downroute.providers.replay.faults import Fault
     from downroute.providers.replay.recordings import Recordings
 
 
@@ -34,6 +35,13 @@ def replay(
             metavar="RATE", min=0, max=1, help="Share of requests that meet a seeded fault."
         ),
     ] = 0.0,
+    faults: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND,…",
+            help="Which faults: rate_limit, server_error, overloaded, drop, hang, garbled.",
+        ),
+    ] = "rate_limit,server_error,overloaded,drop",
     seed: Annotated[int, typer.Option(help="Decides which requests fail, and how.")] = 0,
     require_key: Annotated[
         str | None,
@@ -53,7 +61,12 @@ def replay(
     from downroute.providers.replay.settings import ReplaySettings
 
     settings = ReplaySettings(
-        latency=_latency(latency), fail_rate=fail, seed=seed, require_key=require_key, log=log
+        latency=_latency(latency),
+        fail_rate=fail,
+        faults=_faults(faults),
+        seed=seed,
+        require_key=require_key,
+        log=log,
     )
     recordings = load(files)
     _report_bad_rows(recordings)
@@ -75,6 +88,16 @@ def _latency(text: str) -> float | Literal["recorded"]:
     if not 0 <= seconds < float("inf"):
         raise UsageError(f"--latency {text}: give seconds (say 0.5) or 'recorded'")
     return seconds
+
+
+def _faults(text: str) -> tuple[Fault, ...]:
+    from downroute.providers.replay.faults import Fault
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in set(Fault)]
+    if unknown or not names:
+        raise UsageError(f"--faults {text}: give some of {', '.join(Fault)}")
+    return tuple(Fault(name) for name in dict.fromkeys(names))
 
 
 def _report_bad_rows(recordings: Recordings) -> None:

@@ -18,6 +18,7 @@ from downroute.errors import ConfigError
 from downroute.providers import retries
 from downroute.providers.endpoint import endpoint
 from downroute.providers.http_transport import HttpTransport
+from downroute.providers.pace import Pace
 from downroute.providers.replies import Reply, reply_to_fault, reply_to_response
 from downroute.providers.transport import ConnectionFault, Transport
 from downroute.records import Json
@@ -42,7 +43,8 @@ class Client:
 
     ``base_url`` comes with or without ``/v1``; ``name`` is the upstream's in the configuration, for
     messages. ``timeout_s`` bounds one try, ``max_retries`` the tries after the first, and
-    ``connections`` the requests under way at once (waiting for a turn is no part of a latency).
+    ``connections`` the requests under way at once (waiting for a turn is no part of a latency);
+    an upstream that says it is too many is sent fewer for a while (`pace`).
     ``trust_env`` goes through the proxies that the environment names. A ``transport`` given is
     closed with the client.
 
@@ -70,10 +72,10 @@ class Client:
         self._secrets = _secrets([api_key or "", *(headers or {}).values()])
         self._timeout_s = timeout_s
         self._max_retries = max_retries
-        self._turns = asyncio.Semaphore(connections)
         self._trust_env = trust_env
         self._transport = transport
         self._timing = timing or Timing()
+        self.pace = Pace(connections, self._timing.clock, self._timing.sleep)
         self._reached = False
 
     def __repr__(self) -> str:
@@ -102,31 +104,39 @@ class Client:
         except (ValueError, TypeError, RecursionError) as fault:
             return Reply(tries=0, error=f"the request cannot be sent as JSON: {fault}")
         tries = unanswered = 0
+        held: float | None = None
         while True:
-            reply, again = await self._try_once(plain, body)
+            reply, again = await self._try_once(plain, body, held)
             tries += 1
             unanswered += reply.unanswered_tries
             if not again or tries > self._retries_after(reply):
                 return self._told(replace(reply, tries=tries, unanswered_tries=unanswered))
+            held = self.pace.held_until
             pause_s = retries.wait_s(tries, reply.retry_after_s, self._timing.jitter())
             await self._timing.sleep(pause_s)
 
-    async def _try_once(self, request: Mapping[str, Json], body: bytes) -> tuple[Reply, bool]:
+    async def _try_once(
+        self, request: Mapping[str, Json], body: bytes, held: float | None
+    ) -> tuple[Reply, bool]:
         """One try, and whether another is worth it."""
         if self._transport is None:
             raise RuntimeError("the client is not open; use `async with Client(...)`")
-        async with self._turns:
+        async with self.pace.turn(held) as turn:
             started_s = self._timing.clock()
             got = await self._transport.post(
                 self._endpoint.url, self._headers, body, self._timeout_s
             )
             took_s = self._timing.clock() - started_s
-        if isinstance(got, ConnectionFault):
-            return reply_to_fault(got, self._endpoint), True
+            if isinstance(got, ConnectionFault):
+                return reply_to_fault(got, self._endpoint), True
+            turn.overloaded = retries.overloaded(got.status)
+            turn.answered = not turn.overloaded
+            asked_s = retries.retry_after_s(got.headers, self._timing.now())
+            if turn.overloaded and asked_s is not None:
+                self.pace.hold(min(asked_s, retries.LONGEST_WAIT_S))
         self._reached = True
         reply = reply_to_response(got, self._endpoint, request, took_s)
-        asked_s = retries.retry_after_s(got.headers, self._timing.now())
-        again = retries.worth_another_try(got.status, reply.code, got.headers)
+        again = reply.garbled or retries.worth_another_try(got.status, reply.code, got.headers)
         return replace(reply, retry_after_s=asked_s), again
 
     def _retries_after(self, reply: Reply) -> int:

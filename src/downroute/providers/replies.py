@@ -22,8 +22,8 @@ class Reply:
     the last reply's JSON object, of an error too; ``param`` and ``code`` are what its error names.
     ``latency_s`` is the successful try's time. ``retry_after_s`` is what the upstream last asked
     to wait. ``unreachable`` says that the address is wrong or nobody is there, so that asking on
-    makes no sense. ``unanswered_tries`` were sent but brought no HTTP answer: the upstream may
-    bill them.
+    makes no sense. ``unanswered_tries`` were sent but brought no HTTP answer, or one that is no
+    JSON: the upstream may bill them. ``garbled`` says that the last was such an answer.
     """
 
     status: int | None = None
@@ -39,6 +39,7 @@ class Reply:
     retry_after_s: float | None = None
     unreachable: bool = False
     unanswered_tries: int = 0
+    garbled: bool = False
 
 
 def reply_to_fault(fault: ConnectionFault, asked: Endpoint) -> Reply:
@@ -84,6 +85,7 @@ def _no_completion(
     complaint = read_complaint(got.body, request)
     kind = "an error" if complaint.spoken else "what is no completion"
     page = is_html(got.body)
+    garbled = body is None and not page
     hint = _address_hint(asked) if page else ""
     return Reply(
         status=got.status,
@@ -92,6 +94,8 @@ def _no_completion(
         param=complaint.param,
         code=complaint.code,
         unreachable=page,
+        unanswered_tries=int(garbled),
+        garbled=garbled,
     )
 
 

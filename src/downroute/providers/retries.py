@@ -23,6 +23,11 @@ def worth_another_try(status: int, code: str | None, headers: Mapping[str, str])
     return status in (408, 409, 429) or status >= 500
 
 
+def overloaded(status: int) -> bool:
+    """Whether the upstream says that it is sent too much or cannot keep up: 429 and 5xx."""
+    return status == 429 or status >= 500
+
+
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds the upstream asks to wait (RFC 9110 §10.2.3: seconds or a date; OpenAI's
     ``retry-after-ms`` first); ``None`` where it says nothing one can read. A date counts from the

@@ -43,6 +43,8 @@ class JournalEntry:
     error: str | None = None
     tries: int = 1
     """How often the upstream was tried; from `Journal.get`, over all asks of the key."""
+    unanswered: int = 0
+    """Tries that brought no usable answer and may have been billed all the same."""
 
 
 class Ask(NamedTuple):
@@ -55,12 +57,23 @@ class Ask(NamedTuple):
 
 
 class Spending(NamedTuple):
-    """Money a study spent. ``possibly_paid_usd`` is the estimate for asks that never finished;
-    ``unpriced`` counts the asks, finished or not, whose cost is not known."""
+    """Money a study spent. ``possibly_paid_usd`` is the estimate for asks that never finished and
+    for tries without a usable answer; ``unpriced`` counts the asks, finished or not, whose cost
+    is not known."""
 
     paid_usd: float
     possibly_paid_usd: float
     unpriced: int
+
+
+class Effort(NamedTuple):
+    """What asking took a study: ``asks`` that finished and ``failed`` among them, ``retries``
+    beyond each ask's first try, ``unanswered`` tries that may have been billed for nothing."""
+
+    asks: int
+    failed: int
+    retries: int
+    unanswered: int
 
 
 class Journal:
@@ -94,6 +107,7 @@ class Journal:
             *(now, None if entry.body is None else dump(entry.body)),
             *usage_row(entry.usage),
             *(entry.cost_usd, entry.latency_s, whole(entry.status), entry.error, entry.tries),
+            entry.unanswered,
             *_key_row(key),
         )
         with self._database.writing() as connection:
@@ -125,6 +139,16 @@ class Journal:
         with self._database.reading() as connection:
             return Spending(*connection.execute(_SPENT, (study_id, study_id)).fetchone())
 
+    def effort(self, study_id: str | None = None) -> Effort:
+        """How many asks one study, or all of them, took, and how many tries these."""
+        with self._database.reading() as connection:
+            return Effort(*connection.execute(_EFFORT, (study_id, study_id)).fetchone())
+
+
+_EFFORT = """
+    SELECT count(*), count(error), coalesce(sum(tries - 1), 0), coalesce(sum(unanswered), 0)
+    FROM asks WHERE finished_at IS NOT NULL AND (? IS NULL OR study = ?)"""
+
 
 def _get(connection: sqlite3.Connection, key: JournalKey) -> JournalEntry | None:
     row = connection.execute(_GET, _key_row(key)).fetchone()
@@ -154,8 +178,8 @@ _BEGIN = f"""
     INSERT INTO asks ({_KEY}, study, asked_at, estimated_cost_usd)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _FINISH = f"""
-    UPDATE asks SET (finished_at, answer, {_USAGE}, cost_usd, latency_s, status, error, tries)
-        = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    UPDATE asks SET (finished_at, answer, {_USAGE}, cost_usd, latency_s, status, error, tries,
+        unanswered) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     WHERE n = (SELECT max(n) FROM asks WHERE {_IS_KEY} AND finished_at IS NULL)"""
 _GET = f"""
     WITH same AS (SELECT * FROM asks WHERE {_IS_KEY})
@@ -167,6 +191,6 @@ _UNFINISHED = f"""
     WHERE finished_at IS NULL AND (? IS NULL OR study = ?) ORDER BY n"""
 _SPENT = """
     SELECT coalesce(sum(cost_usd) FILTER (WHERE finished_at IS NOT NULL), 0.0),
-           coalesce(sum(estimated_cost_usd) FILTER (WHERE finished_at IS NULL), 0.0),
+           coalesce(sum(estimated_cost_usd * iif(finished_at IS NULL, 1, unanswered)), 0.0),
            count(*) - count(iif(finished_at IS NULL, estimated_cost_usd, cost_usd))
     FROM asks WHERE ? IS NULL OR study = ?"""

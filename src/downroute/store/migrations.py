@@ -82,4 +82,13 @@ def grading_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_tables, grading_tables)
+def unanswered_tries(connection: sqlite3.Connection) -> None:
+    """Of each ask, the tries that brought no usable answer and may have been billed."""
+    connection.execute("ALTER TABLE asks ADD COLUMN unanswered INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    first_tables,
+    grading_tables,
+    unanswered_tries,
+)

@@ -17,6 +17,11 @@ class Fault(StrEnum):
     OVERLOADED = "overloaded"
     DROP = "drop"
     """The connection is cut: before the first byte of a plain reply, amid a streamed one."""
+    HANG = "hang"
+    """Nothing comes back for as long as the client waits."""
+    GARBLED = "garbled"
+    """A plain reply breaks off amid its JSON though HTTP says that it is whole; a streamed one as
+    with `DROP`."""
 
 
 REFUSALS = {
@@ -36,15 +41,16 @@ REFUSALS = {
 }
 """The replies to the faults that have one."""
 
-_KINDS = tuple(Fault)
+DEFAULT_KINDS = (Fault.RATE_LIMIT, Fault.SERVER_ERROR, Fault.OVERLOADED, Fault.DROP)
 
 
 class Faults:
     """Decides by seed, model, request and how often that was asked before, never by order of
     arrival: concurrent runs of one seed meet the same faults, and a retry rolls again."""
 
-    def __init__(self, rate: float, seed: int) -> None:
+    def __init__(self, rate: float, seed: int, kinds: tuple[Fault, ...] = DEFAULT_KINDS) -> None:
         self._rate = rate
+        self._kinds = kinds
         self._seed = seed
         self._asked: Counter[tuple[str, str]] = Counter()
 
@@ -57,4 +63,4 @@ class Faults:
         roll = hashlib.sha256(repr((self._seed, key, self._asked[key])).encode()).digest()
         if int.from_bytes(roll[:8]) >= self._rate * 2**64:
             return None
-        return _KINDS[roll[8] % len(_KINDS)]
+        return self._kinds[roll[8] % len(self._kinds)]

@@ -22,6 +22,7 @@ from downroute.providers.replay.settings import ReplaySettings
 from downroute.records import Json
 
 LARGEST_BODY_BYTES = 64 * 2**20
+LONGEST_HANG_S = 3600.0
 
 _DONE = b"data: [DONE]\n\n"
 
@@ -47,7 +48,7 @@ class _Replay:
     def __init__(self, recordings: Recordings, settings: ReplaySettings, log: RequestLog) -> None:
         self._recordings = recordings
         self._settings = settings
-        self._faults = Faults(settings.fail_rate, settings.seed)
+        self._faults = Faults(settings.fail_rate, settings.seed, settings.faults)
         self._log = log
         self._started_at = int(time.time())
 
@@ -90,6 +91,8 @@ class _Replay:
         if fault in REFUSALS:
             self._finish(served, started_s, status=REFUSALS[fault].status)
             return _refused(REFUSALS[fault], served.id)
+        if fault is Fault.HANG:
+            return await self._hang(served, started_s)
         body = completion_body(answer, asked, completion_id=served.id, created=int(served.at))
         served.usage = None if fault else body["usage"]
         ends_s = started_s + self._latency_s(answer)
@@ -124,10 +127,21 @@ class _Replay:
         if served.fault is Fault.DROP:
             _cut(http)
             self._finish(served, started_s, status=None, complete=False)
+        elif served.fault is Fault.GARBLED:
+            self._finish(served, started_s, status=200, complete=False)
+            text = json.dumps(body)
+            return web.Response(text=text[: len(text) // 2], content_type="application/json")
         else:
             gone = http.transport is None or http.transport.is_closing()
             self._finish(served, started_s, status=200, complete=not gone)
         return web.json_response(body, headers={"x-request-id": served.id})
+
+    async def _hang(self, served: Served, started_s: float) -> web.Response:
+        try:
+            await asyncio.sleep(LONGEST_HANG_S)
+        finally:
+            self._finish(served, started_s, status=None, complete=False)
+        return _refused(Refusal(504, "nothing came of it (a fault made by --fail)"), served.id)
 
     async def _stream(
         self,
@@ -146,7 +160,7 @@ class _Replay:
             }
         )
         step_s = (ends_s - started_s) / len(events)
-        cut_after = len(events) // 2 if served.fault is Fault.DROP else None
+        cut_after = len(events) // 2 if served.fault in (Fault.DROP, Fault.GARBLED) else None
         complete = False
         try:
             await _sleep_until(started_s + step_s)
