@@ -91,7 +91,8 @@ class Answer:
 class Attempt:
     """One model asked once on behalf of one call. ``error`` is set exactly when the upstream gave
     no usable answer. ``checks`` map a check's name to passed, failed, or ``None`` = not
-    applicable; ``signals`` map a signal's name to its number, ``None`` = missing."""
+    applicable; ``signals`` map a signal's name to its number, ``None`` = missing. ``answer`` is
+    what was said, where words are kept and it is not the answer that was sent."""
 
     model: str
     purpose: Purpose = Purpose.ANSWER
@@ -108,6 +109,7 @@ class Attempt:
     score: float | None = None
     """The value of the route's ``escalate.score`` on this answer; on a self-check or a helper's
     answer, that of the second opinion's score."""
+    answer: Answer | None = None
 
     @property
     def failed(self) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from downroute.answers.openai_chat import usage_from_completion
 from downroute.gateway.call_in_flight import CANCELLED, CallInFlight
@@ -18,15 +18,17 @@ from downroute.gateway.completion import (
     snapshot,
     without_logprobs,
 )
-from downroute.gateway.destinations import Destinations
+from downroute.gateway.destinations import Address, Destinations
 from downroute.gateway.exchange import Exchange, Live, is_event_stream
 from downroute.gateway.headers import to_upstream
 from downroute.gateway.judging import judged, parameters_for_judging
 from downroute.gateway.log_lines import say
 from downroute.gateway.prices import Prices
+from downroute.gateway.second_opinion import opinion, question
 from downroute.gateway.sse import ChunkReader
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
-from downroute.records import Attempt, Json, Usage
+from downroute.gateway.user_checks import UserChecks
+from downroute.records import Answer, Attempt, Json, Purpose, Usage
 
 NO_COMPLETION = "no chat completion"
 ERROR_IN_STREAM = "error in the stream"
@@ -34,14 +36,18 @@ ERROR_IN_STREAM = "error in the stream"
 
 class _Ask:
     """What is known of one ask from its start. ``added`` are parameters that the route's score
-    needs and the client did not ask for."""
+    needs and the client did not ask for. ``stream``: the reply is asked for as a stream."""
 
-    __slots__ = ("added", "began", "call", "judge", "model")
+    __slots__ = ("added", "began", "call", "judge", "model", "purpose", "stream")
 
-    def __init__(self, call: CallInFlight, model: str, judge: bool) -> None:
+    def __init__(
+        self, call: CallInFlight, model: str, judge: bool, purpose: Purpose = Purpose.ANSWER
+    ) -> None:
         self.call = call
         self.model = model
         self.judge = judge
+        self.purpose = purpose
+        self.stream = call.body.stream and purpose is Purpose.ANSWER
         self.added: Mapping[str, Json] = {}
         if judge and not call.body.wants_logprobs:
             self.added = parameters_for_judging(call.plan.route)
@@ -52,19 +58,21 @@ class _Ask:
 
 
 class Asking:
-    """``keeps_words``: the log wants the words of answers."""
+    """``keeps_words``: the log wants the words of answers. ``checks`` runs the users' own."""
 
     def __init__(
         self,
         client: UpstreamClient,
         destinations: Destinations,
         prices: Prices,
+        checks: UserChecks,
         *,
         keeps_words: bool,
     ) -> None:
         self._client = client
         self._destinations = destinations
         self._prices = prices
+        self._checks = checks
         self._keeps_words = keeps_words
 
     async def ask(self, call: CallInFlight, model: str, *, judge: bool) -> Exchange:
@@ -72,10 +80,35 @@ class Asking:
         stream comes back live with its first event; else everything comes back when it is over.
         """
         ask = _Ask(call, model, judge)
+        address, settings = self._destinations.of(model)
+        body = call.body.for_upstream(settings.name or model, settings, ask.added)
+        exchange = await self._exchange(ask, address, body)
+        if exchange.answers:
+            # Code of the user's comes last, and only where nothing else speaks against the answer.
+            exchange.attempt = await self._checks.judged(exchange, call)
+        return exchange
+
+    async def second_opinion(self, call: CallInFlight, about: Exchange) -> Exchange:
+        """Ask the route's second opinion about the answer in ``about``."""
+        second = call.plan.route.second
+        assert second is not None and about.answers
+        ask = _Ask(call, second.model, judge=False, purpose=second.purpose)
+        address, settings = self._destinations.of(second.model)
+        name = settings.name or second.model
+        body = question(second, call.body, about.answers[0], name, settings)
+        exchange = await self._exchange(ask, address, body)
+        completion = read_completion(exchange.body) if not exchange.attempt.failed else None
+        if completion is not None:
+            exchange.attempt = opinion(
+                second, exchange.attempt, completion, about.answers[0], call.body
+            )
+        return exchange
+
+    async def _exchange(self, ask: _Ask, address: Address, body: bytes) -> Exchange:
         reply: UpstreamReply | None = None
         exchange: Exchange | None = None
         try:
-            reply = await self._send(ask)
+            reply = await self._send(ask, address, body)
             exchange = await self._read(ask, reply)
         except NoReplyError as fault:
             # Without a connection nothing can be billed; whatever broke off later may be.
@@ -84,29 +117,27 @@ class Asking:
             status = reply.status if reply else None
             exchange = Exchange(_failed(ask, status, error, cost), fault=fault)
         except asyncio.CancelledError:
-            call.attempts.append(_failed(ask, reply.status if reply else None, CANCELLED, None))
+            ask.call.attempts.append(_failed(ask, reply.status if reply else None, CANCELLED, None))
             raise
         finally:
             if reply is not None and (exchange is None or exchange.live is None):
                 reply.close()
         return exchange
 
-    async def _send(self, ask: _Ask) -> UpstreamReply:
-        body = ask.call.body
-        address, settings = self._destinations.of(ask.model)
+    async def _send(self, ask: _Ask, address: Address, body: bytes) -> UpstreamReply:
         left_s = max(ask.call.time_left_s(), 0.001)
         return await self._client.send(
             "POST",
             address.chat_url,
             to_upstream(ask.call.onward, address.headers, own_key=address.own_key),
-            body.for_upstream(settings.name or ask.model, settings, ask.added),
-            total_s=left_s if body.stream else min(left_s, address.timeout_s),
-            idle_s=address.timeout_s if body.stream else None,
+            body,
+            total_s=left_s if ask.stream else min(left_s, address.timeout_s),
+            idle_s=address.timeout_s if ask.stream else None,
         )
 
     async def _read(self, ask: _Ask, reply: UpstreamReply) -> Exchange:
         good = 200 <= reply.status < 300
-        if good and ask.call.body.stream and is_event_stream(reply.headers):
+        if good and ask.stream and is_event_stream(reply.headers):
             return await self._read_stream(ask, reply)
         body = await reply.read()
         if not good:
@@ -116,13 +147,14 @@ class Asking:
             return Exchange(
                 _failed(ask, reply.status, error, 0.0), reply.status, reply.headers, body
             )
-        completion = read_completion(body)
+        attempt, answers = self._answered(ask, reply.status, read_completion(body))
         return Exchange(
-            self._answered(ask, reply.status, completion),
+            attempt,
             reply.status,
             reply.headers,
             without_logprobs(body) if ask.added else body,
             kept=body if self._keeps_words else None,
+            answers=answers,
         )
 
     async def _read_stream(self, ask: _Ask, reply: UpstreamReply) -> Exchange:
@@ -135,7 +167,7 @@ class Asking:
         first = await stream.next() or []
         first_byte_s = ask.elapsed_s()
 
-        def attempt(error: str | None = None) -> Attempt:
+        def answered(error: str | None = None) -> tuple[Attempt, Sequence[Answer]]:
             error = error or (ERROR_IN_STREAM if reader.error else None)
             completion = reader.completion() if ask.judge else reader.outcome()
             return self._answered(ask, reply.status, completion, first_byte_s, error)
@@ -143,10 +175,10 @@ class Asking:
         exchange = Exchange(_begun(ask, reply.status), reply.status, reply.headers)
         if ask.judge or reader.error:
             exchange.body = await stream.read(first)
-            exchange.attempt = attempt()
+            exchange.attempt, exchange.answers = answered()
             exchange.kept = reader.kept if self._keeps_words else None
         else:
-            exchange.live = Live(stream, first, attempt)
+            exchange.live = Live(stream, first, lambda error: answered(error)[0])
         return exchange
 
     def _answered(
@@ -156,13 +188,15 @@ class Asking:
         completion: Mapping[str, Json] | None,
         first_byte_s: float | None = None,
         error: str | None = None,
-    ) -> Attempt:
-        """The attempt that brought ``completion``, judged where it is to be."""
+    ) -> tuple[Attempt, Sequence[Answer]]:
+        """The attempt that brought ``completion``, judged where it is to be, with the answers that
+        were judged."""
         usage = usage_from_completion(completion) if completion else Usage()
         if error is None and not (completion and completion["choices"]):
             error = NO_COMPLETION
         attempt = Attempt(
             ask.model,
+            ask.purpose,
             status=status,
             error=error,
             usage=usage,
@@ -173,20 +207,25 @@ class Asking:
             snapshot=snapshot(completion) if completion else None,
         )
         if not ask.judge or error is not None or completion is None:
-            return attempt
+            return attempt, ()
         try:
             return judged(attempt, ask.call.plan.route, completion, ask.call.body)
         except Exception as fault:
             # An answer that cannot be judged is not good enough; another model is asked.
             say(logging.ERROR, "check failed to run", kind=type(fault).__name__)
-            return dataclasses.replace(attempt, error="the answer could not be checked")
+            return dataclasses.replace(attempt, error="the answer could not be checked"), ()
 
 
 def _begun(ask: _Ask, status: int) -> Attempt:
-    return Attempt(ask.model, status=status)
+    return Attempt(ask.model, ask.purpose, status=status)
 
 
 def _failed(ask: _Ask, status: int | None, error: str, cost_usd: float | None) -> Attempt:
     return Attempt(
-        ask.model, status=status, error=error, cost_usd=cost_usd, latency_s=ask.elapsed_s()
+        ask.model,
+        ask.purpose,
+        status=status,
+        error=error,
+        cost_usd=cost_usd,
+        latency_s=ask.elapsed_s(),
     )

@@ -106,7 +106,13 @@ class CallInFlight:
             session=self.hints.session,
             attempts=tuple(self.attempts),
         )
-        return CallRow(call, self.body, outcome.exchange.kept if outcome else None)
+        sent = outcome.index if outcome else None
+        others = tuple(
+            (index, exchange.kept)
+            for index, exchange in enumerate(self.exchanges)
+            if index != sent and exchange.kept is not None
+        )
+        return CallRow(call, self.body, outcome.exchange.kept if outcome else None, others)
 
 
 def mean_baseline_cost_usd(route: Route) -> float | None:

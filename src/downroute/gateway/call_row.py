@@ -10,10 +10,17 @@ from downroute.answers.openai_chat import answer_from_completion
 from downroute.gateway import json_text
 from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.sse import completion_from_kept
-from downroute.records import Answer, Attempt, Call, Usage
+from downroute.records import Answer, Attempt, Call, Decision, Usage
 from downroute.routing.fingerprint import fingerprint
+from downroute.routing.question import QUESTION
+from downroute.routing.signals import signals
 
 SOURCE = "gateway"
+
+Reply = bytes | list[bytes]
+"""A whole body, or a stream's chunks."""
+
+_JUDGED = frozenset({Decision.ACCEPTED, Decision.ESCALATED, Decision.FALLBACK})
 
 Pricing = Callable[[str, Usage], float | None]
 
@@ -22,24 +29,31 @@ Pricing = Callable[[str, Usage], float | None]
 class CallRow:
     """``call`` lacks what takes time: its words, its fingerprint and costs not yet known.
     ``answer`` is the accepted reply, a whole body or a stream's chunks; ``None`` where words are
-    not kept."""
+    not kept. ``others`` are the replies of attempts that were not sent, by attempt."""
 
     call: Call
     request: ChatBody
-    answer: bytes | list[bytes] | None = None
+    answer: Reply | None = None
+    others: tuple[tuple[int, Reply], ...] = ()
 
     @property
     def size(self) -> int:
         """About how many bytes it holds."""
-        answer = self.answer or b""
-        return self.request.size + (
-            len(answer) if isinstance(answer, bytes) else sum(map(len, answer))
+        replies = [self.answer or b"", *(reply for _, reply in self.others)]
+        return self.request.size + sum(
+            len(reply) if isinstance(reply, bytes) else sum(map(len, reply)) for reply in replies
         )
 
 
 def finished_call(row: CallRow, pricing: Pricing, *, keep_words: bool) -> Call:
     """The call as the store takes it."""
-    attempts = tuple(_priced(attempt, pricing) for attempt in row.call.attempts)
+    said = {index: _answer(reply) for index, reply in row.others} if keep_words else {}
+    attempts = tuple(
+        dataclasses.replace(_priced(attempt, pricing), answer=said.get(index))
+        for index, attempt in enumerate(row.call.attempts)
+    )
+    if row.call.decision in _JUDGED and attempts:
+        attempts = (_with_features(attempts[0], row.request), *attempts[1:])
     return dataclasses.replace(
         row.call,
         fingerprint=fingerprint(row.request),
@@ -66,7 +80,14 @@ def _priced(attempt: Attempt, pricing: Pricing) -> Attempt:
     return dataclasses.replace(attempt, cost_usd=pricing(attempt.model, attempt.usage))
 
 
-def _answer(reply: bytes | list[bytes] | None) -> Answer | None:
+def _with_features(attempt: Attempt, request: ChatBody) -> Attempt:
+    """The first attempt with what is known of the question: numbers, none of its words, by which
+    escalations are told apart later."""
+    features = signals(Answer(), request, QUESTION)
+    return dataclasses.replace(attempt, signals={**features, **attempt.signals})
+
+
+def _answer(reply: Reply | None) -> Answer | None:
     if reply is None:
         return None
     if isinstance(reply, list):

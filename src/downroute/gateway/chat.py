@@ -12,16 +12,19 @@ from collections.abc import Callable
 from downroute.gateway.asking import Asking
 from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST, CallInFlight
 from downroute.gateway.call_log import CallLog
+from downroute.gateway.call_row import CallRow
 from downroute.gateway.chat_body import ChatBody
+from downroute.gateway.conversations import Conversations
 from downroute.gateway.error_reply import Refusal
+from downroute.gateway.escalations import Escalations, escalation_cost_usd, is_escalation
 from downroute.gateway.exchange import Exchange, Live, Outcome
 from downroute.gateway.headers import comment, split, to_client
 from downroute.gateway.message import Reply, Request, Stream
 from downroute.gateway.plan import Serving, plan
 from downroute.gateway.relay import Relay
 from downroute.gateway.waiting import hold_back
-from downroute.records import Attempt, Purpose
-from downroute.routing.cascade import Accept, Limits, decision, next_step
+from downroute.records import Decision, Purpose
+from downroute.routing.cascade import Accept, Ask, Limits, decision, is_judged, next_step
 
 
 class ChatCompletions:
@@ -38,6 +41,8 @@ class ChatCompletions:
         heartbeat_s: float,
     ) -> None:
         self._asking = asking
+        self._conversations = Conversations()
+        self._escalations = Escalations()
         self._serving = serving
         self._log = log
         self._timeout_s = timeout_s
@@ -52,6 +57,7 @@ class ChatCompletions:
         chosen = plan(self._serving(), body, hints, now)
         if isinstance(chosen, Refusal):
             return chosen.reply()
+        chosen = self._conversations.plan(chosen, body, hints, now)
         call = CallInFlight(body, hints, chosen, onward, now, began, self._timeout_s)
         if body.stream and len(chosen.route.models) > 1:
             return await hold_back(self, call, self._heartbeat_s)
@@ -63,28 +69,50 @@ class ChatCompletions:
         route, because = call.plan.route, ""
         try:
             while True:
-                step = next_step(route, call.attempts, Limits(call.time_left_s()))
+                used_up = self._escalations.used_up(route, time.time())
+                step = next_step(route, call.attempts, Limits(call.time_left_s(), used_up))
                 if isinstance(step, Accept):
-                    return _accepted(call, step, because)
-                because = step.reason
-                if step.purpose is not Purpose.ANSWER:
-                    unasked = Attempt(step.model, step.purpose, error="not asked by this gateway")
-                    call.exchanges.append(Exchange(unasked))
-                    call.attempts.append(unasked)
-                    continue
-                judge = len(call.attempts) + 1 < len(route.models)
-                exchange = await self._asking.ask(call, step.model, judge=judge)
+                    return self._accepted(call, step, because)
+                exchange = await self._asked(call, step)
+                if step.purpose is Purpose.ANSWER:
+                    because = step.reason
                 call.exchanges.append(exchange)
                 call.attempts.append(exchange.attempt)
                 if exchange.live is not None:
-                    return _accepted(call, Accept(len(call.attempts) - 1, ""), because)
+                    return self._accepted(call, Accept(len(call.attempts) - 1, ""), because)
         except asyncio.CancelledError:
-            self._log.add(call.row(None, status=CLIENT_CLOSED_REQUEST, error=CANCELLED))
+            self._logged(call, call.row(None, status=CLIENT_CLOSED_REQUEST, error=CANCELLED))
             raise
         except Exception as fault:
             error = f"internal error: {type(fault).__name__}"
-            self._log.add(call.row(None, status=500, error=error))
+            self._logged(call, call.row(None, status=500, error=error))
             raise
+
+    async def _asked(self, call: CallInFlight, step: Ask) -> Exchange:
+        if step.purpose is not Purpose.ANSWER:
+            about = next(e for e in reversed(call.exchanges) if e.answers)
+            return await self._asking.second_opinion(call, about)
+        route, attempts = call.plan.route, call.attempts
+        if is_escalation(attempts):
+            self._escalations.begun(route, time.time())
+        judge = is_judged(route, attempts, step.model)
+        return await self._asking.ask(call, step.model, judge=judge)
+
+    def _accepted(self, call: CallInFlight, step: Accept, because: str) -> Outcome:
+        outcome = _how(call, step, because)
+        attempt = call.attempts[outcome.index]
+        if not attempt.failed:
+            self._conversations.answered(
+                call.plan, call.body, call.hints, attempt.model, outcome.decision, call.started_at
+            )
+        return outcome
+
+    def _logged(self, call: CallInFlight, row: CallRow) -> None:
+        route = call.plan.route
+        if route.limit is not None:
+            spent = escalation_cost_usd(call.attempts)
+            self._escalations.paid(route, spent, time.time())
+        self._log.add(row)
 
     def answer(self, call: CallInFlight, outcome: Outcome) -> Reply:
         """The reply of a call whose headers have not been sent."""
@@ -99,7 +127,7 @@ class ChatCompletions:
         else:
             reply = Reply(exchange.status, [*to_client(exchange.headers), *said], exchange.body)
         first_byte_s = call.elapsed_s() if call.body.stream else None
-        self._log.add(call.row(outcome, status=reply.status, first_byte_s=first_byte_s))
+        self._logged(call, call.row(outcome, status=reply.status, first_byte_s=first_byte_s))
         return reply
 
     def live(
@@ -113,7 +141,7 @@ class ChatCompletions:
         def over(error: str | None) -> bytes:
             exchange.attempt = call.attempts[outcome.index] = live.over(error)
             exchange.kept = live.stream.reader.kept
-            self._log.add(call.row(outcome, status=exchange.status, first_byte_s=first_byte_s))
+            self._logged(call, call.row(outcome, status=exchange.status, first_byte_s=first_byte_s))
             said = call.decision_headers(outcome) if late else []
             return comment([*said, *call.money_headers()])
 
@@ -122,7 +150,7 @@ class ChatCompletions:
     def held(self, call: CallInFlight, outcome: Outcome) -> bytes:
         """A whole answer as the stream whose headers have been sent already."""
         said = comment([*call.decision_headers(outcome), *call.money_headers()])
-        self._log.add(call.row(outcome, status=200, first_byte_s=call.elapsed_s()))
+        self._logged(call, call.row(outcome, status=200, first_byte_s=call.elapsed_s()))
         return outcome.exchange.as_stream(said)
 
     def unsent(self, call: CallInFlight, outcome: Outcome) -> None:
@@ -131,16 +159,16 @@ class ChatCompletions:
         if live is not None:
             live.stream.close()
             call.attempts[outcome.index] = live.over(CANCELLED)
-        self._log.add(call.row(outcome, status=CLIENT_CLOSED_REQUEST, error=CANCELLED))
+        self._logged(call, call.row(outcome, status=CLIENT_CLOSED_REQUEST, error=CANCELLED))
 
 
-def _accepted(call: CallInFlight, step: Accept, because: str) -> Outcome:
+def _how(call: CallInFlight, step: Accept, because: str) -> Outcome:
     """``because`` is why the accepted model was asked."""
     route, attempt = call.plan.route, call.attempts[step.attempt]
     how = call.plan.decision or decision(route, call.attempts, step.attempt)
     if attempt.failed:
         reason = f"{because}; {step.reason}" if step.attempt > 0 and because else step.reason
-    elif step.attempt > 0:
+    elif step.attempt > 0 or (how is Decision.DIRECT and len(route.models) > 1):
         reason = because
     else:
         reason = call.plan.reason if len(route.models) == 1 else step.reason

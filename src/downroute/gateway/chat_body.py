@@ -62,6 +62,11 @@ class ChatBody(Mapping[str, Json]):
         return len(self._fields)
 
     @property
+    def members(self) -> Mapping[str, Raw]:
+        """Each member as the bytes it came as, the gateway's own hints taken out."""
+        return self._fields
+
+    @property
     def size(self) -> int:
         """Bytes."""
         return len(self._text)

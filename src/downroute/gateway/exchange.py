@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from downroute.gateway import json_text
@@ -11,7 +11,7 @@ from downroute.gateway.error_reply import UPSTREAM, Refusal, json_event
 from downroute.gateway.message import Headers
 from downroute.gateway.sse import EVENT_STREAM
 from downroute.gateway.upstream import Fault, NoReplyError
-from downroute.records import Attempt, Decision
+from downroute.records import Answer, Attempt, Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Live:
 class Exchange:
     """Either ``body`` is the whole reply, without what the client did not ask for; or it is
     ``live``, and ``attempt`` is made anew when it is over; or ``fault`` says why there is none.
-    ``kept`` are the words for the log."""
+    ``kept`` are the words for the log; ``answers`` what a judged reply says, the worst choice
+    first."""
 
     attempt: Attempt
     status: int = 0
@@ -36,6 +37,7 @@ class Exchange:
     body: bytes = b""
     kept: bytes | list[bytes] | None = None
     live: Live | None = None
+    answers: Sequence[Answer] = ()
     fault: NoReplyError | None = None
 
     def refusal(self) -> Refusal:

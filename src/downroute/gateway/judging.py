@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from downroute.answers.openai_chat import answer_from_completion
-from downroute.records import Answer, Attempt, Json, Route
-from downroute.routing.cascade import escalation_score
+from downroute.records import Answer, Attempt, CheckSpec, Json, Route
+from downroute.routing.cascade import escalation_score, signals_of
 from downroute.routing.checks import checks_for, run_checks
 from downroute.routing.signals import needs_alternatives, needs_logprobs, signals
 
@@ -17,7 +17,9 @@ _ALTERNATIVES = 5
 
 def parameters_for_judging(route: Route) -> Mapping[str, Json]:
     """Request parameters without which the route's score could not be told."""
-    names = route.escalate.weights if route.escalate else ()
+    names = signals_of(route.escalate) if route.escalate else ()
+    if route.second is not None:
+        names = (*names, *signals_of(route.second.score))
     if not needs_logprobs(names):
         return {}
     if needs_alternatives(names):
@@ -27,27 +29,38 @@ def parameters_for_judging(route: Route) -> Mapping[str, Json]:
 
 def judged(
     attempt: Attempt, route: Route, completion: Mapping[str, Json], request: Mapping[str, Json]
-) -> Attempt:
-    """``attempt`` with checks, signals and score. Of several choices (``n``) each has to do: a
-    check passes if it passes on all of them, and the score is the worst one's."""
-    answers = [answer_from_completion(completion, i) for i in range(len(completion["choices"]))]
-    each = [_judged_one(attempt, route, answer, request) for answer in answers]
-    worst = max(each, key=_risk)
-    checks = {spec.name: _all_passed(each, spec.name) for spec in checks_for(route, request)}
-    return dataclasses.replace(worst, checks=checks)
+) -> tuple[Attempt, list[Answer]]:
+    """``attempt`` with checks, signals and score, and the answers they are of, the worst first.
+    Of several choices (``n``) each has to do: a check passes if it passes on all of them, and the
+    score is the worst one's."""
+    specs = checks_for(route, request)
+    each = [
+        (_judged_one(attempt, route, specs, answer, request), answer)
+        for i in range(len(completion["choices"]))
+        for answer in [answer_from_completion(completion, i)]
+    ]
+    if len(each) == 1:
+        return each[0][0], [each[0][1]]
+    each.sort(key=lambda one: -_risk(one[0]))
+    attempts = [one for one, _ in each]
+    checks = {spec.name: _all_passed(attempts, spec.name) for spec in specs}
+    return dataclasses.replace(attempts[0], checks=checks), [answer for _, answer in each]
 
 
 def _judged_one(
-    attempt: Attempt, route: Route, answer: Answer, request: Mapping[str, Json]
+    attempt: Attempt,
+    route: Route,
+    specs: Sequence[CheckSpec],
+    answer: Answer,
+    request: Mapping[str, Json],
 ) -> Attempt:
-    attempt = dataclasses.replace(
-        attempt, checks=run_checks(checks_for(route, request), answer, request)
-    )
-    if route.escalate is None:
-        return attempt
-    names = tuple(route.escalate.weights)
-    attempt = dataclasses.replace(attempt, signals=signals(answer, request, names))
-    return dataclasses.replace(attempt, score=escalation_score(route.escalate, attempt))
+    checks = run_checks(specs, answer, request) if specs else {}
+    score = route.escalate
+    if score is None:
+        return dataclasses.replace(attempt, checks=checks)
+    found = signals(answer, request, signals_of(score))
+    attempt = dataclasses.replace(attempt, checks=checks, signals=found)
+    return dataclasses.replace(attempt, score=escalation_score(score, attempt))
 
 
 def _risk(attempt: Attempt) -> float:

@@ -26,6 +26,7 @@ from downroute.gateway.prices import Prices
 from downroute.gateway.status import Readiness
 from downroute.gateway.transport.client import HttpClient
 from downroute.gateway.transport.server import HttpServer
+from downroute.gateway.user_checks import UserChecks
 from downroute.money.table import PriceTable
 from downroute.store import Bodies, Redaction, Store
 
@@ -71,8 +72,9 @@ async def gateway(
     file = PolicyFile(policy, log.serve_policy)
     file.load()
     client = HttpClient()
+    checks = UserChecks()
     chat = ChatCompletions(
-        Asking(client, destinations, known, keeps_words=log.keeps_words),
+        Asking(client, destinations, known, checks, keeps_words=log.keeps_words),
         lambda: file.serving,
         log,
         timeout_s=settings.serve.timeout_s,
@@ -92,6 +94,7 @@ async def gateway(
             await _stop(server, hurry or asyncio.Event())
     finally:
         await client.close()
+        await asyncio.to_thread(checks.close)
         await asyncio.to_thread(log.close, _FLUSH_S)
 
 

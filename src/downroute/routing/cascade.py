@@ -75,6 +75,13 @@ def next_step(route: Route, attempts: Sequence[Attempt], limits: Limits) -> Ask 
     return verdict
 
 
+def is_judged(route: Route, attempts: Sequence[Attempt], model: str) -> bool:
+    """Whether the answer of ``model``, asked next after ``attempts``, will have to pass: it is
+    asked in its turn, and another one stands behind it."""
+    asked = sum(a.purpose is Purpose.ANSWER for a in attempts)
+    return asked + 1 < len(route.models) and route.models[asked] == model
+
+
 def judge(route: Route, attempts: Sequence[Attempt], index: int) -> Ask | None:
     """What ``attempts[index]``, an answer of any model but the last, asks for: the next model, a
     second opinion on it, or nothing, where it can be accepted."""
@@ -120,6 +127,16 @@ def escalation_score(score: LinearScore, attempt: Attempt) -> float | None:
                 return None
         total += weight * value
     return total
+
+
+def signals_of(score: LinearScore) -> tuple[str, ...]:
+    """The signals ``score`` is summed from; indicators are not read, they follow from these."""
+    weights = score.weights
+    if not score.impute:
+        return tuple(weights)
+    plain = (n for n in weights if not n.endswith(MISSING))
+    marked = (n.removesuffix(MISSING) for n in weights if n.endswith(MISSING))
+    return tuple(dict.fromkeys((*plain, *marked)))
 
 
 def missing_signal(score: LinearScore, attempt: Attempt) -> str:

@@ -33,10 +33,13 @@ class BodyRow(NamedTuple):
     reference: str | None
     altered: bool
     """Whether redaction changed what was said."""
+    attempt_answers: str | None
+    """Attempt → the answer of it that was not sent."""
 
     @property
     def bytes(self) -> int:
-        return sum(len(text or "") for text in (self.request, self.answer, self.reference))
+        texts = (self.request, self.answer, self.reference, self.attempt_answers)
+        return sum(len(text or "") for text in texts)
 
 
 def body_row(
@@ -44,12 +47,16 @@ def body_row(
 ) -> BodyRow | None:
     """What ``keep`` allows to be kept of a call's words; ``None`` where that is nothing."""
     request, answer, reference = call.request, call.answer, call.reference
-    if keep is Bodies.NONE or (request is None and answer is None and reference is None):
+    others = {str(i): a.answer for i, a in enumerate(call.attempts) if a.answer is not None}
+    if keep is Bodies.NONE or (
+        request is None and answer is None and reference is None and not others
+    ):
         return None
     if keep is Bodies.REDACTED:
         request = redaction.value(request)
         answer = None if answer is None else redaction.answer(answer)
         reference = redaction.value(reference)
+        others = {index: redaction.answer(other) for index, other in others.items()}
     altered = request != call.request or answer != call.answer
     return BodyRow(
         subject=call.subject,
@@ -59,6 +66,7 @@ def body_row(
         answer=None if answer is None else dump(answer),
         reference=None if reference is None else dump(reference),
         altered=altered,
+        attempt_answers=dump(others) if others else None,
     )
 
 

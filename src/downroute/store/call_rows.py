@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from downroute.records import Attempt, Call, Decision, Purpose, Usage
-from downroute.store.encoding import dump, load, load_answer, whole
+from downroute.store.encoding import as_answer, dump, load, load_answer, whole
 
 USAGE_COLUMNS = (
     "input_tokens",
@@ -28,7 +28,7 @@ ATTEMPT_COLUMNS = (
     *("cost_usd", "latency_s", "first_byte_s", "finish_reason", "snapshot", "checks", "signals"),
     "score",
 )
-BODY_COLUMNS = ("request", "answer", "reference", "altered")
+BODY_COLUMNS = ("request", "answer", "reference", "altered", "attempt_answers")
 
 
 def usage_row(usage: Usage) -> tuple[Any, ...]:
@@ -86,9 +86,14 @@ def call_from_row(row: tuple[Any, ...]) -> Call:
 
 def with_body(call: Call, body: tuple[Any, ...]) -> Call:
     """The call with the words in ``BODY_COLUMNS``."""
-    request, answer, reference, altered = body
+    request, answer, reference, altered, others = body
+    said = {int(index): as_answer(other) for index, other in (load(others) or {}).items()}
     return dataclasses.replace(
         call,
+        attempts=tuple(
+            dataclasses.replace(a, answer=said[i]) if i in said else a
+            for i, a in enumerate(call.attempts)
+        ),
         request=load(request),
         answer=load_answer(answer),
         reference=load(reference),

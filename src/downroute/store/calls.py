@@ -97,10 +97,10 @@ class Calls:
                 attempts = _attempts(connection, [row[0] for row in page])
             for row in page:
                 call = call_from_row(row[1 : 1 + len(CALL_COLUMNS)])
-                if with_bodies:
-                    call = with_body(call, row[1 + len(CALL_COLUMNS) :])
                 found = attempts.get(row[0])
-                yield dataclasses.replace(call, attempts=tuple(found)) if found else call
+                if found:
+                    call = dataclasses.replace(call, attempts=tuple(found))
+                yield with_body(call, row[1 + len(CALL_COLUMNS) :]) if with_bodies else call
             if len(page) < _PAGE:
                 return
             last = page[-1][0]
@@ -147,7 +147,9 @@ def _insert(connection: sqlite3.Connection, rows: _CallRows) -> bool:
     for index, attempt in enumerate(rows.attempts):
         execute(connection, _INSERT_ATTEMPT, (n, index, *attempt))
     if rows.body is not None:
-        execute(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (n, *rows.body))
+        execute(
+            connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (n, *rows.body)
+        )
     return True
 
 

@@ -45,6 +45,11 @@ def load_answer(text: str | None) -> Answer | None:
         return msgspec.convert(json.loads(text), Answer)
 
 
+def as_answer(value: Json) -> Answer:
+    """The answer in a value that `load` gave."""
+    return msgspec.convert(value, Answer)
+
+
 def storable(values: Sequence[Any]) -> tuple[Any, ...]:
     """``values`` with half surrogate pairs replaced by "?": SQLite's text is UTF-8."""
     return tuple(v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values)

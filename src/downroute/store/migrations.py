@@ -87,8 +87,14 @@ def unanswered_tries(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE asks ADD COLUMN unanswered INTEGER NOT NULL DEFAULT 0")
 
 
+def answers_not_sent(connection: sqlite3.Connection) -> None:
+    """Beside the answer that was sent, those of a call's other attempts, by attempt."""
+    connection.execute("ALTER TABLE bodies ADD COLUMN attempt_answers TEXT")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     first_tables,
     grading_tables,
     unanswered_tries,
+    answers_not_sent,
 )

@@ -1,0 +1,56 @@
+"""Which conversation a request goes on with, and what that leaves of a route."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from downroute.records import Json, Route
+
+
+def first_turns(request: Mapping[str, Json]) -> str:
+    """What stays the same through a conversation, hashed: everything up to and including the
+    first message of the user."""
+    begun: list[Json] = []
+    for message in _messages(request):
+        begun.append([message.get("role"), message.get("content")])
+        if message.get("role") == "user":
+            break
+    text = json.dumps(begun, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def goes_on(request: Mapping[str, Json]) -> bool:
+    """Whether a model has spoken before in this conversation."""
+    return any(message.get("role") == "assistant" for message in _messages(request))
+
+
+def in_tool_loop(request: Mapping[str, Json]) -> bool:
+    """Whether the request hands a model the results of the calls it has just made."""
+    said = _messages(request)
+    at = len(said)
+    while at > 0 and said[at - 1].get("role") in ("tool", "function"):
+        at -= 1
+    if at == len(said) or at == 0 or said[at - 1].get("role") != "assistant":
+        return False
+    return bool(said[at - 1].get("tool_calls") or said[at - 1].get("function_call"))
+
+
+def from_model_on(route: Route, model: str) -> Route:
+    """``route`` without what comes before ``model``; as it is where that is none of its models."""
+    if model not in route.models:
+        return route
+    last = len(route.models) - 1 - route.models[::-1].index(model)
+    return dataclasses.replace(route, models=route.models[last:])
+
+
+def only(route: Route, model: str) -> Route:
+    """``route`` with ``model`` alone: its answer is sent as it is."""
+    return dataclasses.replace(route, models=(model,))
+
+
+def _messages(request: Mapping[str, Json]) -> Sequence[Mapping[str, Json]]:
+    sent = request.get("messages")
+    return [m for m in sent if isinstance(m, Mapping)] if isinstance(sent, (list, tuple)) else []
