@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +49,16 @@ def serve(
         bool,
         typer.Option("--allow-remote", help="Let other machines in: --host may be any address."),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            metavar="N",
+            help="So many processes on one port; SIGHUP replaces them without losing a call.",
+        ),
+    ] = None,
+    listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Serve an OpenAI-compatible gateway that follows the policy and logs every call, until Ctrl-C.
 
@@ -72,14 +84,34 @@ def serve(
             "that is meant"
         )
     to_stderr()
+    if port is None:
+        port = settings.serve.port
+    if workers is not None and listen_fd is None:
+        _supervise(address, port, workers)
+        return
     serve_until_stopped(
         settings,
         policy or settings.policy,
         lambda: price_table(settings),
         host=address,
-        port=settings.serve.port if port is None else port,
+        port=port,
+        listener=None if listen_fd is None else socket.socket(fileno=listen_fd),
         ready=_announce,
     )
+
+
+def _supervise(host: str, port: int, workers: int) -> None:
+    """Run this very command in every worker, with the socket it is to serve."""
+    from downroute.gateway.workers import Supervisor, listeners
+
+    def command(descriptor: int) -> list[str]:
+        given = [*sys.argv[1:], "--listen-fd", str(descriptor)]
+        return [sys.executable, "-m", "downroute", *given]
+
+    def announce(line: str) -> None:
+        typer.echo(f"{line.rstrip()} · {workers} {'worker' if workers == 1 else 'workers'}")
+
+    Supervisor(listeners(host, port, workers), command).run(announce)
 
 
 def _announce(started: Started) -> None:

@@ -27,5 +27,6 @@ status          /health and /ready
 model_list      /v1/models
 log_lines       what is said on stderr
 service         all of it put together, served, and taken down
+workers         several such processes on one port
 transport/      the sockets: server and upstream client (httptools)
 """

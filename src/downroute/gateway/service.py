@@ -7,6 +7,8 @@ import gc
 import logging
 import os
 import signal
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -53,6 +55,7 @@ async def gateway(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    listener: socket.socket | None = None,
     environment: Mapping[str, str] = os.environ,
     hurry: asyncio.Event | None = None,
 ) -> AsyncIterator[Started]:
@@ -60,7 +63,8 @@ async def gateway(
     and the log is written to its end.
 
     ``policy`` need not exist: the gateway then observes until it does. ``prices`` makes the price
-    table; it is called once, outside the event loop. Port 0 takes a free port.
+    table; it is called once, outside the event loop. Port 0 takes a free port; a ``listener`` that
+    listens already is served instead of ``host`` and ``port``.
 
     Raises:
         ConfigError: no upstream, a key that cannot be read, a policy that is none.
@@ -84,7 +88,10 @@ async def gateway(
     handler = Handler(chat.reply, ModelList(client, destinations), readiness.reply)
     server = HttpServer(handler.handle)
     try:
-        port = await server.start(host, port)
+        if listener is None:
+            port = await server.start(host, port)
+        else:
+            port = await server.start_on(listener)
         await asyncio.to_thread(log.start, [*settings.models, *file.serving.models])
         watching = asyncio.create_task(file.watch())
         try:
@@ -105,10 +112,12 @@ def serve_until_stopped(
     *,
     host: str,
     port: int,
+    listener: socket.socket | None = None,
     ready: Callable[[Started], None],
 ) -> None:
     """Serves until SIGINT or SIGTERM; calls ``ready`` once it listens. A second signal does not
-    wait for calls under way. Runs on uvloop where that is installed.
+    wait for calls under way. With a ``listener``, a worker of `workers.Supervisor`, it stops when
+    its stdin ends, too. Runs on uvloop where that is installed.
 
     Raises:
         ConfigError, DownrouteError: as `gateway`.
@@ -123,7 +132,11 @@ def serve_until_stopped(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, told_to_stop)
-        async with gateway(settings, policy, prices, host=host, port=port, hurry=hurry) as started:
+        if listener is not None:
+            loop.add_reader(sys.stdin, _at_the_end_of_stdin, loop, stop)
+        async with gateway(
+            settings, policy, prices, host=host, port=port, listener=listener, hurry=hurry
+        ) as started:
             _collect_less_often()
             ready(started)
             await stop.wait()
@@ -131,6 +144,13 @@ def serve_until_stopped(
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
+
+
+def _at_the_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """A supervisor that is gone, however it went, leaves nobody to stop its workers."""
+    if not os.read(sys.stdin.fileno(), 1024):
+        loop.remove_reader(sys.stdin)
+        stop.set()
 
 
 def _collect_less_often() -> None:

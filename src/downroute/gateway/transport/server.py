@@ -18,7 +18,7 @@ from downroute.gateway.transport.limits import Limits
 
 _BACKLOG = 2048
 _SWEEP_S = 1.0
-_LINGER_S = 0.5
+_LINGER_S = 2.0
 """How long a kept connection may still bring a request that was on its way when we stop."""
 
 Handling = Callable[[Request], Awaitable[Reply]]
@@ -50,7 +50,7 @@ class HttpServer:
                 lambda: Connection(self), host, port, backlog=_BACKLOG
             )
         except OSError as fault:
-            raise DownrouteError(_cannot_listen(host, port, fault)) from None
+            raise DownrouteError(cannot_listen(host, port, fault)) from None
         return self._started(listening)
 
     async def start_on(self, listener: socket.socket) -> int:
@@ -103,7 +103,8 @@ class HttpServer:
         return asyncio.get_running_loop().time()
 
 
-def _cannot_listen(host: str, port: int, fault: OSError) -> str:
+def cannot_listen(host: str, port: int, fault: OSError) -> str:
+    """What is said where an address cannot be listened on."""
     if fault.errno == errno.EADDRINUSE:
         return f"port {port} on {host} is in use; end what listens there or choose another --port"
     reason = (fault.strerror or str(fault)).lower()

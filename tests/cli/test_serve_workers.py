@@ -1,0 +1,138 @@
+"""`serve --workers`: several processes on one port, replaced under load, mended, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from .test_serve import PATIENCE_S, serving, upstream
+
+__all__ = ["upstream"]
+
+BODY = b'{"model": "large", "messages": []}'
+REQUEST = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(BODY), BODY)
+)
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in listed]
+
+
+def until(true) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def replaced(pid: int, before: list[int]) -> None:
+    """Wait until none of the workers ``before`` is there any more."""
+    until(lambda: not set(before) & set(children(pid)))
+
+
+async def client(port: int, over: asyncio.Event, seen: Counter[str]) -> None:
+    """Calls one after the other on kept connections, as every HTTP client does: it opens another
+    connection where the last one said that it ends."""
+    reader = writer = None
+    while not over.is_set():
+        if writer is None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(REQUEST)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            seen["ok" if b"http/1.1 200 " in head else "refused"] += 1
+            ends = b"connection: close" in head
+        except (OSError, asyncio.IncompleteReadError) as fault:
+            seen[repr(fault)] += 1
+            ends = True
+        if ends:
+            writer.close()
+            writer = None
+        await asyncio.sleep(0.02)
+    if writer is not None:
+        writer.close()
+
+
+def test_workers_are_replaced_under_load_without_losing_a_call(tmp_path: Path, upstream: str):
+    seen: Counter[str] = Counter()
+
+    async def load(port: int, process) -> None:
+        over = asyncio.Event()
+        clients = [asyncio.create_task(client(port, over, seen)) for _ in range(8)]
+        before = children(process.pid)
+        for _ in range(2):
+            await asyncio.sleep(0.3)
+            process.send_signal(signal.SIGHUP)
+            await asyncio.to_thread(replaced, process.pid, before)
+            before = children(process.pid)
+        over.set()
+        await asyncio.gather(*clients)
+
+    with serving(tmp_path, "--upstream", upstream, "--workers", "2") as gateway:
+        assert gateway.line.rstrip().endswith("2 workers")
+        asyncio.run(load(gateway.port, gateway.process))
+        code, errors = gateway.end(signal.SIGTERM)
+    assert set(seen) == {"ok"} and seen["ok"] > 20
+    assert code == 0 and errors.count(" reloaded ") == 2
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path, upstream: str):
+    with serving(tmp_path, "--upstream", upstream, "--workers", "2") as gateway:
+        first, second = children(gateway.process.pid)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(set(children(gateway.process.pid)) - {first}) == 2)
+        assert {gateway.call().status for _ in range(8)} == {200}
+        assert second in children(gateway.process.pid)
+        _, errors = gateway.end(signal.SIGTERM)
+    assert "worker_died code=-9" in errors
+
+
+def test_workers_do_not_outlive_their_parent(tmp_path: Path, upstream: str):
+    with serving(tmp_path, "--upstream", upstream, "--workers", "2") as gateway:
+        workers = children(gateway.process.pid)
+        gateway.process.kill()
+        until(
+            lambda: (
+                not any(
+                    Path(f"/proc/{pid}/cmdline").read_bytes()
+                    for pid in workers
+                    if Path(f"/proc/{pid}").exists()
+                )
+            )
+        )
+
+
+@pytest.mark.parametrize("policy", ["nonsense: [", "version: 2"])
+def test_settings_that_do_not_hold_are_not_reloaded(tmp_path: Path, upstream: str, policy: str):
+    with serving(tmp_path, "--upstream", upstream, "--workers", "1") as gateway:
+        before = children(gateway.process.pid)
+        (tmp_path / "downroute.yaml").write_text(policy)
+        gateway.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        until(lambda: children(gateway.process.pid) == before)
+        assert gateway.call().status == 200
+        _, errors = gateway.end(signal.SIGTERM)
+    assert "not_reloaded" in errors
+
+
+def test_a_port_that_is_in_use_is_said_to_be(tmp_path: Path, upstream: str):
+    with serving(tmp_path, "--upstream", upstream, "--workers", "1") as first:
+        command = [sys.executable, "-m", "downroute", "serve", "--workers", "2"]
+        done = subprocess.run(
+            [*command, "--upstream", upstream, "--port", str(first.port)],
+            cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S,
+        )  # fmt: skip
+    assert done.returncode == 1 and "in use" in done.stderr and "Traceback" not in done.stderr
