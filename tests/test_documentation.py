@@ -60,7 +60,8 @@ def test_each_command_s_section_names_its_options_and_no_others(row):
     sections = re.split(r"^##+ `downroute (.+?)`$", page("commands.md"), flags=re.MULTILINE)
     section = dict(zip(sections[1::2], sections[2::2], strict=True))
     for name, command in parts(row.name):
-        there = {o for p in command.params for o in p.opts if o[:2] == "--"} - {"--help"}
+        shown = [p for p in command.params if not getattr(p, "hidden", False)]
+        there = {o for p in shown for o in p.opts if o[:2] == "--"} - {"--help"}
         text = section[name]
         assert [o for o in sorted(there) if not re.search(rf"`{o}(?![\w-])", text)] == [], name
         rows = {code.split()[0] for code in in_first_column(text) if code.startswith("--")}
