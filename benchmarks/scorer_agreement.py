@@ -32,6 +32,8 @@ TASKS = {
     "tools-simple": "tool_call",
     "tools-complex": "tool_call",
     "rag-json": "json_schema",
+    "finance-code": "code_output:tolerance=0.0005,relative=0.0015,"
+    "ignore_sign=true,ignore_scale=true",
 }
 
 INTRODUCTION = """\
@@ -53,6 +55,10 @@ NOTES = """\
 - Leaving an argument out equals passing the default that the function's schema declares, which the
   source does not know; `null` for an optional argument equals leaving it out.
 - `translate` is rated by people, who give equal translations slightly different marks.
+- `finance-code`: the references are rounded to three decimals, so half a unit of the third is
+  forgiven. The source is described as comparing within 1 %; its recorded verdicts fail answers that
+  are 0.2 to 1 % off, which fits 0.15 %; with `relative=0.01` alone 94.5 % agree. It knows only
+  some powers of ten (100, 1000, 100,000), and one verdict fails an answer for its sign alone.
 - In `math-l5` the source wants the bare number; with its unit it is the same number to us.
 """
 

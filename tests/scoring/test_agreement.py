@@ -1,3 +1,6 @@
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import pytest
@@ -13,6 +16,20 @@ TASKS = [
     ("tools-complex", "tool_call", 0.97),
     ("rag-json", "json_schema", 0.99),
 ]
+
+
+FINANCE = "code_output:tolerance=0.0005,relative=0.0015,ignore_sign=true,ignore_scale=true"
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_programs_come_to_what_the_recordings_say(recorded):
+    # Every eighth, for the time it takes; all of them are in docs/scorer-agreement.md.
+    scorer = build_scorer(FINANCE)
+    answers = list(recorded("finance-code"))[::8]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        ours = pool.map(lambda row: scorer.score(row[3], row[1], row[0]).value, answers)
+        agreed = [score == row[4] for score, row in zip(ours, answers, strict=True)]
+    assert sum(agreed) / len(agreed) >= 0.96
 
 
 @pytest.mark.parametrize(("task", "spec", "share"), TASKS)

@@ -95,6 +95,7 @@ def test_a_sandbox_failure_is_unscored(monkeypatch, tmp_path):
         (1.0049, 1, {}, False),
         (1.0049, 1, {"relative": 0.01}, True),
         (1.4, 1, {"tolerance": 0.5}, True),
+        (0.0675, 0.068, {"tolerance": 0.0005}, True),
         (-5, 5, {}, False),
         (-5, 5, {"ignore_sign": True}, True),
         (0.05, 5, {}, False),

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from downroute.answers.shape import shape_of
@@ -22,6 +24,9 @@ def suggested(rows, **request):
 NUMBERS = [(f'{{"reasoning": "…", "answer": "{i}"}}', str(i)) for i in range(30)]
 LABELS = [(text, text) for text in ("billing", "bug", "other") * 10]
 RECORDS = [(f'{{"name": "n{i}", "total": {i}}}', {"name": f"n{i}", "total": i}) for i in range(20)]
+PROGRAMS = [(f"```python\ndef solution():\n    return {i}\n```", i) for i in range(8)]
+TESTED = {"tests": "assert solution() < 9", "entry_point": "solution"}
+SANDBOX = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 LONG = "a sentence that goes on for a good while and then some more before it ends at last "
 
 
@@ -35,6 +40,9 @@ LONG = "a sentence that goes on for a good while and then some more before it en
         ([(LONG + str(i), LONG) for i in range(20)], None),
         ([(f"{LONG} So the answer is {i}.", str(i)) for i in range(20)], "number"),
         ([("```python\nx = 1\n```", "x = 1")] * 20, None),
+        pytest.param(PROGRAMS, "code_output", marks=SANDBOX),
+        pytest.param([(said, TESTED) for said, _ in PROGRAMS], "code_tests", marks=SANDBOX),
+        pytest.param([(said, -1) for said, _ in PROGRAMS], None, marks=SANDBOX),
     ],
 )
 def test_references_and_answers_suggest_the_scorer(rows, spec):

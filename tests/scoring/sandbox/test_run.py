@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -62,6 +63,44 @@ def test_a_program_is_nobody_and_cannot_become_root_again():
     assert attempt("__import__('os').setuid(0)") == "PermissionError"
     unshare = "import ctypes\nresult = ctypes.CDLL(None, use_errno=True).unshare(0x10000000)"
     assert value_of(unshare) == -1
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not os.access("/usr/bin/python3", os.X_OK),
+    reason="only root can become somebody else, who needs a Python of the system's",
+)
+def test_started_by_somebody_who_is_not_root_it_is_nobody_too():
+    package = Path(__file__).resolve().parents[3] / "src"
+    started = f"""
+import sys
+sys.path.insert(0, {str(package)!r})
+from downroute.scoring.sandbox.limits import Limits
+from downroute.scoring.sandbox.run import run_program
+program = '''
+import os
+n = 0
+try:
+    while n < 500 and os.fork():
+        n += 1
+except OSError:
+    pass
+else:
+    import time
+    time.sleep(5)
+status = dict(l.split(":") for l in open("/proc/self/status") if ":" in l and l.count(":") == 1)
+print(os.getuid(), n < 100, status["CapEff"].strip(), status["NoNewPrivs"].strip())
+'''
+run = run_program({{"program": program, "entry_point": None, "calls": []}}, Limits())
+print(run.ended, run.why, run.stdout)
+"""
+    done = subprocess.run(
+        ["/usr/bin/python3", "-c", started],
+        user=1000, group=1000, extra_groups=[], cwd="/", env={"PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if "ModuleNotFoundError" in done.stderr or "SyntaxError" in done.stderr:
+        pytest.skip("the checkout is out of their reach")
+    assert "finished" in done.stdout and "65534 True 0000000000000000 1" in done.stdout, done
 
 
 def test_files_outside_are_not_there(tmp_path):

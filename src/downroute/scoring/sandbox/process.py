@@ -48,6 +48,7 @@ class Process:
     ):
         self._streams: dict[int, bytearray] = {}
         self.returncode: int | None = None
+        self._in_sandbox = in_sandbox
         with contextlib.ExitStack() as ours:
             report, report_end = os.pipe()
             ours.callback(os.close, report_end)
@@ -135,11 +136,14 @@ class Process:
         """End the program with all it started. The sandbox's first process takes its whole process
         namespace along; without a sandbox what left the process group while we did not look may
         stay."""
-        for pid in (*_descendants(self._process.pid)[1:], self._process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        # Once it was waited for, its id may be somebody else's.
+        if self._process.poll() is None:
+            for pid in (*_descendants(self._process.pid)[1:], self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        if not self._in_sandbox:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import selectors
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +34,9 @@ class Run:
 def run_program(facts: Json, limits: Limits, *, stdin: str = "", bare: bool = False) -> Run:
     """One program. ``facts`` are its guest's job; ``bare`` runs it without a sandbox."""
 
-    def start(folder: str) -> list[Process]:
+    def start(folder: str) -> Iterator[Process]:
         made = job(**facts)
-        return [Process(source(PROGRAM), made, limits, folder, stdin=stdin, in_sandbox=not bare)]
+        yield Process(source(PROGRAM), made, limits, folder, stdin=stdin, in_sandbox=not bare)
 
     return _run(start, limits, bare=bare)
 
@@ -45,21 +45,18 @@ def run_tests(program: Json, tests: Json, limits: Limits, *, bare: bool = False)
     """Tests in one sandbox, the program that they call in another. The run is that of the tests;
     their report comes on a channel that does not exist where the program runs."""
 
-    def start(folder: str) -> list[Process]:
+    def start(folder: str) -> Iterator[Process]:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            return [
-                Process(
-                    source(guest), job(**facts), limits, folder, link=end.fileno(),
-                    in_sandbox=not bare,
-                )
-                for guest, facts, end in ((TESTS, tests, ours), (PROGRAM, program, theirs))
-            ]  # fmt: skip
+            for guest, facts, end in ((TESTS, tests, ours), (PROGRAM, program, theirs)):
+                link = end.fileno()
+                made = job(**facts)
+                yield Process(source(guest), made, limits, folder, link=link, in_sandbox=not bare)
 
     return _run(start, limits, bare=bare)
 
 
-def _run(start: Callable[[str], list[Process]], limits: Limits, *, bare: bool) -> Run:
+def _run(start: Callable[[str], Iterator[Process]], limits: Limits, *, bare: bool) -> Run:
     missing = [] if bare else missing_tools()
     if missing:
         return Run(
@@ -68,14 +65,11 @@ def _run(start: Callable[[str], list[Process]], limits: Limits, *, bare: bool) -
             "(apt-get install bubblewrap), or allow programs to run without one by "
             "--allow-unsandboxed-code",
         )
-    with tempfile.TemporaryDirectory() as folder:
+    processes: list[Process] = []
+    with tempfile.TemporaryDirectory() as folder, selectors.DefaultSelector() as streams:
         try:
-            processes = start(folder if bare else "/")
-        except OSError as fault:
-            return Run(Ended.SANDBOX_FAILURE, why=f"it could not be started: {fault.strerror}")
-        streams = selectors.DefaultSelector()
-        try:
-            for process in processes:
+            for process in start(folder if bare else "/"):
+                processes.append(process)
                 for fd in process.fds:
                     streams.register(fd, selectors.EVENT_READ, process)
             stopped = _watch(processes, streams, limits)
@@ -85,8 +79,9 @@ def _run(start: Callable[[str], list[Process]], limits: Limits, *, bare: bool) -
             while _take(streams, 0) and not _too_much(processes, limits):
                 pass
             return _result(processes, limits, stopped)
+        except OSError as fault:
+            return Run(Ended.SANDBOX_FAILURE, why=f"it could not be started: {fault.strerror}")
         finally:
-            streams.close()
             for process in processes:
                 process.kill()
                 process.close()
