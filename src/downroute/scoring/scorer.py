@@ -12,7 +12,10 @@ PASS = Score(1.0)
 
 class Scorer(Protocol):
     """A judge of one answer. Implementations are frozen dataclasses; their fields are the options
-    a user may set, and they depend on nothing but their arguments."""
+    a user may set, and they depend on nothing but their arguments.
+
+    One that takes more than a few milliseconds an answer has a class attribute ``slow = True``: a
+    study then asks it for many scores at once, in threads, and for each only once."""
 
     @property
     def name(self) -> str:
