@@ -11,7 +11,6 @@ call_in_flight  one call on its way: what was asked so far, what its headers say
 asking          one model asked once
 exchange        what came back of that
 completion      PURE: the bytes of a chat completion, and what is read of them
-judging         PURE: checks, signals and score of an answer
 sse             PURE: server-sent events cut apart, read, and hidden where unasked
 chat_stream     an upstream's stream in whole events
 relay           a stream sent on as it comes

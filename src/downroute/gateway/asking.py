@@ -21,14 +21,14 @@ from downroute.gateway.completion import (
 from downroute.gateway.destinations import Address, Destinations
 from downroute.gateway.exchange import Exchange, Live, is_event_stream
 from downroute.gateway.headers import to_upstream
-from downroute.gateway.judging import judged, parameters_for_judging
 from downroute.gateway.log_lines import say
 from downroute.gateway.prices import Prices
-from downroute.gateway.second_opinion import opinion, question
+from downroute.gateway.second_opinion import question
 from downroute.gateway.sse import ChunkReader
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
 from downroute.gateway.user_checks import UserChecks
 from downroute.records import Answer, Attempt, Json, Purpose, Usage
+from downroute.routing.judging import judged, opinion, parameters_for_judging
 
 NO_COMPLETION = "no chat completion"
 ERROR_IN_STREAM = "error in the stream"

@@ -1,21 +1,16 @@
-"""PURE: a second opinion on an answer: what is asked, and what the reply says as a signal."""
+"""PURE: what is asked for a second opinion on an answer."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from downroute.answers.agreement import agreement
-from downroute.answers.openai_chat import answer_from_completion
-from downroute.answers.self_check import p_yes, self_check_request
+from downroute.answers.self_check import self_check_request
 from downroute.config import ModelSettings
 from downroute.gateway import json_text
 from downroute.gateway.chat_body import ChatBody
 from downroute.providers.parameters import adapt
-from downroute.records import Answer, Attempt, Json, Purpose, SecondOpinion
-from downroute.routing.cascade import escalation_score, signals_of
-from downroute.routing.signals import PAID, signals
+from downroute.records import Answer, Purpose, SecondOpinion
 
 _NOT_FOR_A_HELPER = frozenset({"stream", "stream_options", "n", "logprobs", "top_logprobs"})
 """How an answer is delivered is the client's own affair."""
@@ -33,22 +28,3 @@ def question(
     return json_text.join(
         adapt(members, name, set_=settings.set, rename=settings.rename, drop=settings.drop)
     )
-
-
-def opinion(
-    second: SecondOpinion,
-    attempt: Attempt,
-    completion: Mapping[str, Json],
-    answer: Answer,
-    request: Mapping[str, Json],
-) -> Attempt:
-    """``attempt``, which brought ``completion``, with its signal beside the free ones of the
-    answer it is about, and the second opinion's score."""
-    told = answer_from_completion(completion)
-    self_check = second.purpose is Purpose.SELF_CHECK
-    value = p_yes(told) if self_check else agreement(answer, told)
-    paid = PAID[second.purpose]
-    free = [name for name in signals_of(second.score) if name != paid]
-    found = {**signals(answer, request, free), paid: value}
-    attempt = dataclasses.replace(attempt, signals=found)
-    return dataclasses.replace(attempt, score=escalation_score(second.score, attempt))

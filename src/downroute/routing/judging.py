@@ -1,15 +1,26 @@
-"""PURE: what a route's checks and signals say of an answer, put on its attempt."""
+"""What a route's checks, signals and second opinion say of an answer, put on its attempt: live and
+in a simulation alike."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from downroute.answers.agreement import agreement
 from downroute.answers.openai_chat import answer_from_completion
-from downroute.records import Answer, Attempt, CheckSpec, Json, Route
+from downroute.answers.self_check import p_yes
+from downroute.records import (
+    Answer,
+    Attempt,
+    CheckSpec,
+    Json,
+    Purpose,
+    Route,
+    SecondOpinion,
+)
 from downroute.routing.cascade import escalation_score, signals_of
 from downroute.routing.checks import checks_for, run_checks
-from downroute.routing.signals import needs_alternatives, needs_logprobs, signals
+from downroute.routing.signals import PAID, needs_alternatives, needs_logprobs, signals
 
 _ALTERNATIVES = 5
 """How many other tokens are asked for; OpenAI allows 20, and each is paid for in bytes."""
@@ -45,6 +56,25 @@ def judged(
     attempts = [one for one, _ in each]
     checks = {spec.name: _all_passed(attempts, spec.name) for spec in specs}
     return dataclasses.replace(attempts[0], checks=checks), [answer for _, answer in each]
+
+
+def opinion(
+    second: SecondOpinion,
+    attempt: Attempt,
+    completion: Mapping[str, Json],
+    answer: Answer,
+    request: Mapping[str, Json],
+) -> Attempt:
+    """``attempt``, which brought ``completion``, with its signal beside the free ones of the
+    answer it is about, and the second opinion's score."""
+    told = answer_from_completion(completion)
+    self_check = second.purpose is Purpose.SELF_CHECK
+    value = p_yes(told) if self_check else agreement(answer, told)
+    paid = PAID[second.purpose]
+    free = [name for name in signals_of(second.score) if name != paid]
+    found = {**signals(answer, request, free), paid: value}
+    attempt = dataclasses.replace(attempt, signals=found)
+    return dataclasses.replace(attempt, score=escalation_score(second.score, attempt))
 
 
 def _judged_one(
