@@ -87,7 +87,7 @@ def keys_of(shape: Any, path: str = "") -> dict[str, object]:
     for choice in (shape, *get_args(shape)):
         if isinstance(choice, type) and issubclass(choice, BaseModel):
             for name, field in choice.model_fields.items():
-                key = f"{path}.{name}".removeprefix(".")
+                key = f"{path}.{field.alias or name}".removeprefix(".")
                 inner = keys_of(field.annotation, key)
                 default = REQUIRED
                 if not field.is_required():

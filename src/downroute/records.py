@@ -316,13 +316,25 @@ class CheckSpec:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A closed range of a request feature; ``None`` = open on that side."""
+    """Where a route's requests lie: a closed range of a request feature, ``None`` = open on that
+    side; of a category, the names it may have."""
 
     min: float | None = None
     max: float | None = None
+    among: frozenset[str] | None = None
 
-    def holds(self, value: float) -> bool:
+    def holds(self, value: float | str) -> bool:
+        if isinstance(value, str):
+            return self.among is None or value in self.among
         return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+
+    def told(self, name: str) -> str:
+        """In words: ``20 ≤ input_words ≤ 500``, ``language in de, en``."""
+        if self.among is not None:
+            return f"{name} in {', '.join(sorted(self.among))}"
+        low = "" if self.min is None else f"{self.min:g} ≤ "
+        high = "" if self.max is None else f" ≤ {self.max:g}"
+        return f"{low}{name}{high}"
 
 
 @dataclass(frozen=True, slots=True)

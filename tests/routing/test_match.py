@@ -72,3 +72,12 @@ def test_auto_without_a_route_has_the_policys_baseline():
     assert routes.baseline_for("sort") == "large"
     assert routes.baseline_for(None) == "huge"
     assert table().baseline_for("sort") is None
+
+
+def test_a_category_says_which_names_it_may_have():
+    german = {"messages": [{"role": "user", "content": "Das ist nicht die Antwort auf der Frage"}]}
+    table_ = table(route(when={"language": Bounds(among=frozenset(["de", "en"]))}))
+    assert table_.match(german, "large", "sort", NOW).route is not None
+    chinese = {"messages": [{"role": "user", "content": "这个问题的答案是什么呢请你告诉我"}]}
+    found = table_.match(chinese, "large", "sort", NOW)
+    assert found.route is None and found.reason == "language zh is outside language in de, en"

@@ -219,3 +219,23 @@ def test_faults_of_a_second_opinion_are_named_with_their_place(change, line, sai
     assert text != IN_DOUBT
     message = refused(text)
     assert said in message and message.startswith(f"p.yaml:{line}:")
+
+
+def test_one_task_may_get_two_routes_at_once():
+    inside = {"task": "t", "when": {"language": {"in": ["de"]}}, "models": ["s"], "unproven": True}
+    outside = {"task": "t", "models": ["l"], "unproven": True}
+    other = {"task": "z", "models": ["l"], "unproven": True}
+    text = merge_routes("", "p.yaml", [outside, other])
+    merged = merge_routes(text, "p.yaml", [inside, outside])
+    routes = read_policy(merged).routes
+    assert [(r.task, r.models) for r in routes] == [("t", ("s",)), ("t", ("l",)), ("z", ("l",))]
+    assert routes[0].when["language"].among == {"de"}
+    assert merge_routes(merged, "p.yaml", [outside, other]) == text
+
+
+@pytest.mark.parametrize(
+    "when", ["{language: {max: 3}}", "{turns: {in: [a]}}", "{turns: {in: []}}"]
+)
+def test_a_category_has_names_and_a_number_a_range(when):
+    with pytest.raises(PolicyError, match=r"when|category|number"):
+        read_policy(f"version: 1\nroutes: [{{task: t, models: [m], unproven: true, when: {when}}}]")

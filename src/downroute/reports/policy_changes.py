@@ -53,12 +53,7 @@ def check_words(spec: CheckSpec) -> str:
 
 
 def when_words(when: Mapping[str, Bounds]) -> str:
-    parts = []
-    for name, bounds in when.items():
-        low = "" if bounds.min is None else f"{bounds.min:g} ≤ "
-        high = "" if bounds.max is None else f" ≤ {bounds.max:g}"
-        parts.append(f"{low}{name}{high}")
-    return ", ".join(parts) or "always"
+    return ", ".join(bounds.told(name) for name, bounds in when.items()) or "always"
 
 
 def escalate_words(score: LinearScore | None) -> str:

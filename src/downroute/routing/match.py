@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from downroute.records import Json, Policy, Route
-from downroute.routing.features import FEATURES
+from downroute.routing.features import feature_value
 from downroute.routing.fingerprint import fingerprint
 
 AUTO = "downroute/auto"
@@ -92,11 +92,10 @@ class RouteTable:
 def outside_of(route: Route, request: Mapping[str, Json]) -> str | None:
     """Why ``request`` is outside the route's ``when``; ``None`` where it is inside."""
     for name, bounds in route.when.items():
-        value = FEATURES[name](request)
+        value = feature_value(name, request)
         if not bounds.holds(value):
-            low = "" if bounds.min is None else f"{bounds.min:g} ≤ "
-            high = "" if bounds.max is None else f" ≤ {bounds.max:g}"
-            return f"{name} {value:g} is outside {low}{name}{high}"
+            found = value if isinstance(value, str) else f"{value:g}"
+            return f"{name} {found} is outside {bounds.told(name)}"
     return None
 
 

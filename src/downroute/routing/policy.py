@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from downroute import yamlfile
 from downroute.errors import PolicyError
-from downroute.records import Bounds, EscalationLimit, Json, Policy, Route
+from downroute.records import EscalationLimit, Json, Policy, Route
 from downroute.routing.policy_form import PolicyFile, RouteFile, check_specs
 
 
@@ -34,7 +34,8 @@ def text_digest(text: str) -> str:
 
 
 def merge_routes(text: str, name: str, routes: Sequence[Mapping[str, Json]]) -> str:
-    """``text`` with each of ``routes`` in place of the same task's, or added at the end.
+    """``text`` with ``routes`` in place of the same tasks' or added at the end. A task may have
+    several, in the order in which they are tried.
 
     Other routes and all comments outside the replaced routes stay as they are.
 
@@ -47,8 +48,11 @@ def merge_routes(text: str, name: str, routes: Sequence[Mapping[str, Json]]) -> 
     else:
         tree["version"] = 1
     kept = tree.setdefault("routes", CommentedSeq())
+    by_task: dict[str, list[Mapping[str, Json]]] = {}
     for route in routes:
-        _put(kept, route)
+        by_task.setdefault(route["task"], []).append(route)
+    for first, *further in by_task.values():
+        _put(kept, first, further)
     merged = yamlfile.dump(tree)
     read_policy(merged, name)
     return merged
@@ -60,10 +64,12 @@ def policy_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _put(routes: CommentedSeq, route: Mapping[str, Json]) -> None:
+def _put(
+    routes: CommentedSeq, route: Mapping[str, Json], further: Sequence[Mapping[str, Json]]
+) -> None:
     same = [i for i, entry in enumerate(routes) if entry.get("task") == route["task"]]
     if not same:
-        routes.append(_block(route))
+        routes.extend(_block(r) for r in (route, *further))
         return
     # The first keeps its place and the comment that follows it; a task's further routes (say,
     # one per length) were shown by the older study and go with it.
@@ -76,6 +82,8 @@ def _put(routes: CommentedSeq, route: Mapping[str, Json]) -> None:
         fresh.ca.comment = comments.comment
         fresh.ca.items.update({k: v for k, v in comments.items.items() if k in fresh})
     routes[same[0]] = fresh
+    for place, more in enumerate(further, start=same[0] + 1):
+        routes.insert(place, _block(more))
 
 
 def _block(value: Json, lines: int = 1) -> Json:
@@ -103,7 +111,7 @@ def _route(entry: RouteFile) -> Route:
         baseline=entry.baseline or entry.models[-1],
         match_task=entry.match.task,
         fingerprints=frozenset(entry.match.fingerprints),
-        when={name: Bounds(b.min, b.max) for name, b in entry.when.items()},
+        when={name: b.bounds() for name, b in entry.when.items()},
         checks=check_specs(entry.checks),
         request_checks=entry.request_checks,
         escalate=None if escalate is None else escalate.linear(),

@@ -8,17 +8,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from downroute.records import CheckSpec, Json, Streaming
+from downroute.records import Bounds, CheckSpec, Json, Streaming
 from downroute.routing.checks import check_fault
 from downroute.routing.escalate_form import EscalateFile, LimitFile, ModelName
-from downroute.routing.features import FEATURES
+from downroute.routing.features import CATEGORIES, FEATURES
 from downroute.routing.fingerprint import BLANK
 from downroute.yamlfile import Strict
 
 
 def _known_feature(name: str) -> str:
-    if name not in FEATURES:
-        raise ValueError(f"'{name}' is not a request feature; choose from {', '.join(FEATURES)}")
+    known = (*FEATURES, *CATEGORIES)
+    if name not in known:
+        raise ValueError(f"'{name}' is not a request feature; choose from {', '.join(known)}")
     return name
 
 
@@ -53,8 +54,14 @@ class MatchFile(Strict):
 
 
 class BoundsFile(Strict):
+    """``min`` and ``max`` of a number, both included; ``in``: the names a category may have."""
+
     min: float | None = None
     max: float | None = None
+    among: list[str] | None = Field(default=None, alias="in", min_length=1)
+
+    def bounds(self) -> Bounds:
+        return Bounds(self.min, self.max, None if self.among is None else frozenset(self.among))
 
 
 class EvidenceFile(Strict):
@@ -95,6 +102,11 @@ class RouteFile(Strict):
             fault = check_fault(spec)
             if fault is not None:
                 raise ValueError(fault)
+        for name, bounds in self.when.items():
+            if name in CATEGORIES and bounds.among is None:
+                raise ValueError(f"'{name}' is a category: say `in: [NAME, …]`")
+            if name in FEATURES and bounds.among is not None:
+                raise ValueError(f"'{name}' is a number: say `min:` or `max:`")
         if len(self.models) == 1 and (self.checks or self.escalate or self.limit):
             raise ValueError(
                 "a route with one model always accepts its answer, so its checks would never "

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from downroute.records import Example
-from downroute.routing.features import FEATURES
+from downroute.routing.features import CATEGORIES, FEATURES
 from downroute.stats.interval import Interval
 from downroute.study.look import Rules, Scores
 from downroute.study.pairs import Pair
@@ -35,7 +35,7 @@ def worst_slice(
 ) -> Slice | None:
     """The slice with the largest gap; ``None`` where no slice has enough pairs.
 
-    Slices are the source's own (`Example.slice`) and thirds of each request feature.
+    Slices are the source's own (`Example.slice`), each category, thirds of each request feature.
     """
     known = [p for p in pairs if p.difference is not None]
     found = []
@@ -52,6 +52,9 @@ def _slices(pairs: Sequence[Pair], examples: Mapping[str, Example]) -> dict[str,
         own = examples[pair.example_id].slice
         if own is not None:
             members.setdefault(own, []).append(pair)
+        for category, name_of in CATEGORIES.items():
+            named = f"{category} {name_of(examples[pair.example_id].request)}"
+            members.setdefault(named, []).append(pair)
     for feature, value_of in FEATURES.items():
         values = {p.example_id: value_of(examples[p.example_id].request) for p in pairs}
         if len(values) < FEWEST or len(set(values.values())) < 2:
