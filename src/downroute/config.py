@@ -104,6 +104,8 @@ class TaskSettings(Strict):
     scorer: str | dict[str, Any] | None = None
     margin: Share | None = None
     rubric: str | None = None
+    failed_call: Literal["unscored", "fail"] = "unscored"
+    """What a call is that never came through, after all retries."""
 
 
 class ServeSettings(Strict):

@@ -231,7 +231,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One model's answer to one example, scored."""
+    """One model's answer to one example, scored; ``more`` are its further answers where it was
+    asked the same several times."""
 
     example_id: str
     model: str
@@ -242,6 +243,7 @@ class Measurement:
     latency_s: float | None = None
     error: str | None = None
     snapshot: str | None = None
+    more: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

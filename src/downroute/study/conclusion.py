@@ -67,7 +67,7 @@ def result_of(
         worst_slice=None if last and last.ungraded else worst_slice(seen, by_id, rules),
         p_value=judgement.p_value(rules),
         need=_need(judgement, seen, rules, paid),
-        saving=saving(costs, paid, sum(c or 0.0 for c in paid), task.found.calls_per_month),
+        saving=saving(costs, paid, measuring_usd(measured), task.found.calls_per_month),
         weighted_gap=weighted_gap(seen),
     )
     return guarded(result)
@@ -87,6 +87,11 @@ def guarded(result: TaskResult) -> TaskResult:
             message=f"shown good enough, but it would cost {more:.0%} more",
         )
     return result
+
+
+def measuring_usd(measured: Sequence[Measurement]) -> float:
+    """What the answers cost, repeats included; an unknown cost adds nothing."""
+    return sum(a.cost_usd or 0.0 for m in measured for a in (m, *m.more))
 
 
 def weighted_gap(pairs: Sequence[Pair]) -> float | None:

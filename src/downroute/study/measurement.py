@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from downroute.answers.openai_chat import answer_from_completion, usage_from_completion
 from downroute.errors import BudgetError, DownrouteError, TaskStoppedError
@@ -37,6 +37,18 @@ class Candidate:
     slots: asyncio.Semaphore
     concurrency: int
     rates: Rates | None
+    asked_as: str | None = None
+    """What the journal knows it by, where ``model`` says more, such as a changed prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How examples are asked: ``repeats`` times each, counted from ``first``; ``failed_call``
+    says what a call is that never came through: ``unscored``, or ``fail`` = a failed answer."""
+
+    repeats: int = 1
+    first: int = 0
+    failed_call: str = "unscored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,11 @@ class Measuring:
     to all costs at most a handful of calls.
     """
 
-    def __init__(self, task: str, candidate: Candidate, paying: Paying):
+    def __init__(
+        self, task: str, candidate: Candidate, paying: Paying, manner: Manner | None = None
+    ):
         self._task = task
+        self._manner = manner or Manner()
         self._candidate = candidate
         self._paying = paying
         self._faults = FaultRun(candidate.model)
@@ -110,9 +125,7 @@ class Measuring:
             if self._stopped is not None:
                 return None
             try:
-                return await _measure_one(
-                    self._task, example, self._candidate, self._paying, self._faults
-                )
+                return await self._all_repeats(example)
             except (BudgetError, TaskStoppedError) as reason:
                 self._stopped = reason
                 return None
@@ -121,25 +134,34 @@ class Measuring:
                 self._stopped = TaskStoppedError("interrupted")
                 raise
 
+    async def _all_repeats(self, example: Example) -> Measurement:
+        answers = []
+        for repeat in range(self._manner.first, self._manner.first + self._manner.repeats):
+            entry = await _answer(example, repeat, self._candidate, self._paying, self._faults)
+            answers.append(
+                measurement(example, self._candidate.model, entry, self._manner.failed_call)
+            )
+        self._paying.progress(self._task, self._candidate.model)
+        first, *more = answers
+        return replace(first, more=tuple(more))
 
-async def _measure_one(
-    task: str, example: Example, candidate: Candidate, paying: Paying, faults: FaultRun
-) -> Measurement:
+
+async def _answer(
+    example: Example, repeat: int, candidate: Candidate, paying: Paying, faults: FaultRun
+) -> JournalEntry:
     body = candidate.adapt(canonical_request(example.request))
     key = JournalKey(
         upstream=candidate.upstream,
-        model=candidate.model,
+        model=candidate.asked_as or candidate.model,
         request_digest=digest(body),
         purpose=Purpose.ANSWER,
-        repeat=0,
+        repeat=repeat,
     )
     entry = paying.journal.get(key)
     if entry is None or worth_asking_again(entry):
-        entry = await _ask(key, body, example, candidate, paying, faults)
-    else:
-        faults.proven = faults.proven or entry.error is None
-    paying.progress(task, candidate.model)
-    return measurement(example, candidate.model, entry)
+        return await _ask(key, body, example, candidate, paying, faults)
+    faults.proven = faults.proven or entry.error is None
+    return entry
 
 
 async def _ask(
@@ -184,6 +206,7 @@ async def ask_and_pay(
             status=reply.status,
             error=reply.error,
             tries=reply.tries,
+            unanswered=reply.unanswered_tries,
         )
         paying.journal.finish(key, entry)
         possibly_paid = (estimate or 0.0) * reply.unanswered_tries
@@ -192,9 +215,12 @@ async def ask_and_pay(
     return entry, reply
 
 
-def measurement(example: Example, model: str, entry: JournalEntry) -> Measurement:
+def measurement(
+    example: Example, model: str, entry: JournalEntry, failed_call: str = "unscored"
+) -> Measurement:
     """A journalled reply as a measurement. A request the upstream refused for what it says is a
-    failed answer; a call that never came through says nothing of the model and stays unscored."""
+    failed answer; a call that never came through says nothing of the model and stays unscored,
+    unless ``failed_call`` is ``fail``."""
     answer = None
     snapshot = None
     if entry.error is None and entry.body is not None:
@@ -204,6 +230,8 @@ def measurement(example: Example, model: str, entry: JournalEntry) -> Measuremen
         score = Score.unscored("not scored yet")
     elif refused_for_content(entry.status):
         score = Score(0.0, f"the request was refused: {entry.error}")
+    elif failed_call == "fail":
+        score = Score(0.0, f"the call failed: {entry.error}")
     else:
         score = Score.unscored(entry.error or "no answer")
     return Measurement(

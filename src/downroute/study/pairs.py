@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from downroute.answers.openai_chat import answer_digest
@@ -56,7 +56,23 @@ def pair_up(
 ) -> Pair:
     """The pair of the baseline's logged answer and the measured one."""
     pair = _paired(example, baseline, measured, judge, grades)
+    if measured.more and judge.by_reference(example):
+        again = [_paired(example, baseline, m, judge, grades) for m in measured.more]
+        pair = _averaged([pair, *again])
     return replace(pair, weight=float(example.weight), rank=example.rank, certain=example.certain)
+
+
+def _averaged(repeats: Sequence[Pair]) -> Pair:
+    """One pair with the mean score of those answers that could be scored."""
+    scored = [p for p in repeats if p.candidate is not None]
+    if not scored:
+        return repeats[0]
+    mean = sum(p.candidate or 0.0 for p in scored) / len(scored)
+    base = scored[0].baseline
+    keys = hashlib.sha256(" ".join(p.key for p in repeats).encode()).hexdigest()[:20]
+    return replace(
+        scored[0], key=keys, candidate=mean, difference=None if base is None else base - mean
+    )
 
 
 def _paired(

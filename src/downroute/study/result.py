@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from downroute.records import Json
 from downroute.stats.interval import Interval
@@ -29,6 +29,17 @@ class Need:
     cost_usd: float | None = None
     grades: int = 0
     of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The baseline's new answers against its old ones, on so many ``pairs``: ``differ`` in score,
+    or in what they say where only people can score; ``gap`` is the mean difference."""
+
+    pairs: int
+    differ: int
+    gap: float | None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,8 @@ class TaskResult:
     message: str | None = None
     evidence: Mapping[str, Json] | None = None
     others: tuple[TaskResult, ...] = ()
+    floor: Floor | None = None
+    """``None`` where the baseline was not asked again."""
 
     @property
     def verdict(self) -> str:
@@ -111,6 +124,7 @@ class TaskResult:
             "escalation": 0.0 if routed else None,
             "saving_share": saving.share if saving is not None and routed else kept_share,
             "saving_usd_month": None if month is None else list(month),
+            "floor": None if self.floor is None else asdict(self.floor),
             "message": self.message,
             "evidence": None if self.evidence is None else dict(self.evidence),
             **({"others": [o.as_json() for o in self.others]} if self.others else {}),

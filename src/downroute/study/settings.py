@@ -31,6 +31,11 @@ class StudySettings:
     budget_usd: float | None = None
     seed: int = 0
     calls_per_month: float | None = None
+    repeats: int = 1
+    floor: bool = False
+    """Ask the baseline again on a tenth of the examples, to see how far it is from itself."""
+    system: str | None = None
+    """Replaces the system message of every request the candidates are sent."""
     allow_unsandboxed_code: bool = False
     """Run programs without a sandbox where none can be had."""
 
@@ -52,8 +57,9 @@ class StudySettings:
         return cls(**(known | lists))
 
     def identity(self) -> str:
-        """Equal for two runs of the same question; a run with another budget, or without a
-        sandbox, goes on with it."""
+        """Equal for two runs of the same question; a run with another budget, without a sandbox
+        or without the floor goes on with it."""
         facts = asdict(self)
-        del facts["budget_usd"], facts["allow_unsandboxed_code"]
+        for name in ("budget_usd", "allow_unsandboxed_code", "floor"):
+            del facts[name]
         return digest(facts)

@@ -24,8 +24,9 @@ from downroute.study.choice import choose_scorer
 from downroute.study.conclusion import Finding, data_digest, result_of, snapshots
 from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
 from downroute.study.fitness import unfit
+from downroute.study.floor import measure_floor
 from downroute.study.look import Rules
-from downroute.study.measurement import Candidate, Measuring, Paying
+from downroute.study.measurement import Candidate, Manner, Measuring, Paying
 from downroute.study.pairs import Pair, PairScore, pair_up
 from downroute.study.plan import plan_task
 from downroute.study.prepared import PreparedTask
@@ -98,8 +99,10 @@ async def run(
     question: StudySettings,
     config: Settings,
     grades: Mapping[str, PairScore],
+    baseline: Candidate | None = None,
 ) -> list[Finding]:
-    """All tasks at once, each candidate in turn (cheapest first) until one is shown."""
+    """All tasks at once, each candidate in turn (cheapest first) until one is shown; where
+    ``baseline`` is given, it is then held against itself."""
     ordered = sorted(candidates, key=_price_order)
 
     async def one(task: PreparedTask) -> Finding:
@@ -113,7 +116,10 @@ async def run(
                 break
         best = min(findings, key=lambda f: _PREFERENCE[f.result.outcome])
         others = tuple(f.result for f in findings if f is not best)
-        return replace(best, result=replace(best.result, others=others))
+        floor = None
+        if baseline is not None and best.result.examples:
+            floor = await measure_floor(task, baseline, paying, best.result.examples)
+        return replace(best, result=replace(best.result, others=others, floor=floor))
 
     worth = [
         t for t in prepared if t.worth_measuring(question, margin_of(t.name, question, config))
@@ -141,7 +147,8 @@ async def study_task(
         relative=question.relative,
         seed=question.seed,
     )
-    measuring = Measuring(task.name, candidate, paying)
+    manner = Manner(question.repeats, failed_call=failed_call_of(task.name, config))
+    measuring = Measuring(task.name, candidate, paying, manner)
     measured: list[Measurement] = []
     pairs: list[Pair] = []
     judgement = Judgement(None, None, (), 0)
@@ -150,7 +157,8 @@ async def study_task(
     async def take(batch: Sequence[Example], answers: Sequence[Measurement]) -> None:
         answered = [
             (example, m.model, m.answer)
-            for example, m in zip(batch, answers, strict=True)
+            for example, first in zip(batch, answers, strict=True)
+            for m in (first, *first.more)
             if m.answer is not None and task.choice.judge.by_reference(example)
         ]
         await score_ahead(task.choice.judge, answered)
@@ -241,6 +249,11 @@ def margin_of(task: str, question: StudySettings, config: Settings) -> float:
     """The task's own margin from the configuration, else the study's."""
     own = config.tasks[task].margin if task in config.tasks else None
     return question.margin if own is None else own
+
+
+def failed_call_of(task: str, config: Settings) -> str:
+    """What a call of this task is that never came through."""
+    return config.tasks[task].failed_call if task in config.tasks else "unscored"
 
 
 _PREFERENCE = {Outcome.ROUTE: 0, Outcome.INCONCLUSIVE: 1, Outcome.KEEP: 2}
