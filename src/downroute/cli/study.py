@@ -66,6 +66,27 @@ def study(
             help="Run programs in answers as you, where there is no sandbox.",
         ),
     ] = False,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Examples to study, in place of the imported log."),
+    ] = None,
+    system: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A new system prompt to measure on the candidate."),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=100, metavar="N", help="Answers per example, averaged.")
+    ] = 1,
+    floor: Annotated[
+        bool | None,
+        typer.Option(
+            "--floor/--no-floor",
+            help="Ask the baseline again on a tenth, to see how far it is from itself.",
+        ),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print pairs, grades, power, cost and time; ask nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     html: Annotated[
@@ -106,7 +127,7 @@ def study(
     settings = configuration.load(config, upstream=upstream)
     question = _question(
         settings, baseline, candidate, task, scorer, margin, relative, confidence, examples,
-        replace, budget, seed, calls_per_month, allow_unsandboxed_code,
+        replace, budget, seed, calls_per_month, allow_unsandboxed_code, repeats, system,
     )  # fmt: skip
     wishes = Wishes(
         store=store or settings.store.path,
@@ -118,6 +139,9 @@ def study(
         grades=grades,
         upstream_url=upstream,
         concurrency=concurrency,
+        plan=plan,
+        from_file=from_file,
+        floor=floor,
     )
     sys.exit(run_study(question, settings, wishes))
 
@@ -137,7 +161,12 @@ def _question(
     seed: int,
     calls_per_month: float | None,
     allow_unsandboxed_code: bool,
+    repeats: int,
+    system: Path | None,
 ) -> StudySettings:
+    from dataclasses import replace as with_candidates
+
+    from downroute.cli.study_system import read_system
     from downroute.errors import UsageError
     from downroute.study.settings import StudySettings
 
@@ -147,11 +176,15 @@ def _question(
         raise UsageError(f"--margin {margin:g} must lie between 0 and 1 (0.05 = five points)")
     if not 0.5 < confidence < 1:
         raise UsageError(f"--confidence {confidence:g} must lie between 0.5 and 1")
-    if baseline in candidates:
+    if baseline in candidates and system is None:
         raise UsageError(f"'{baseline}' is both baseline and candidate; name two models")
-    return StudySettings(
+    prompt = None if system is None else read_system(system)
+    question = StudySettings(
         baseline=baseline,
-        candidates=tuple(dict.fromkeys(candidates)),
+        candidates=(),
+        system=prompt,
+        system_name=None if system is None else system.name,
+        repeats=repeats,
         tasks=tuple(dict.fromkeys(tasks or ())),
         scorer=scorer,
         margin=margin,
@@ -164,3 +197,5 @@ def _question(
         calls_per_month=calls_per_month,
         allow_unsandboxed_code=allow_unsandboxed_code,
     )
+    named = dict.fromkeys(question.named(model) for model in candidates)
+    return with_candidates(question, candidates=tuple(named))

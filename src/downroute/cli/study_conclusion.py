@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from downroute.cli.policy_file import write_policy_file
 from downroute.cli.study_output import print_diff, print_results
+from downroute.cli.study_plan import Estimate, truth
 from downroute.config import Settings
 from downroute.errors import BudgetError, PolicyError
 from downroute.records import Json
@@ -38,6 +40,10 @@ class Wishes:
     grades: Path | None
     upstream_url: str | None
     concurrency: int | None
+    plan: bool = False
+    from_file: Path | None = None
+    floor: bool | None = None
+    """``None``: where the settings say where the baseline lives, and the budget allows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +64,24 @@ def tell(
     entry: StudyEntry,
     policy_text: str,
     output: Console,
+    estimate: Estimate | None = None,
 ) -> int:
     """Draw the conclusions: ledger, policy, what is printed; the exit code."""
     results = conclude(
         findings, worth, question, settings, study_id=entry.id, started_at=entry.started_at
     )
-    report = report_json(question, results, entry.id, store)
+    report = {
+        **report_json(question, results, entry.id, store),
+        "estimate": estimate.as_json() if estimate else None,
+        "truth": truth(results, store.journal.spent(entry.id), time.time() - entry.started_at),
+    }
     short = any(r.stopped is Stopped.BUDGET for r in results)
     finish(store, entry.id, OUT_OF_BUDGET if short else FINISHED, report, results)
     unmerged: PolicyError | None = None
     try:
-        merged = new_policy(policy_text, str(wishes.policy), results, worth)
+        # No route can change a prompt, so what was shown of one is no reason to write any.
+        shown = results if question.system is None else []
+        merged = new_policy(policy_text, str(wishes.policy), shown, worth)
     except PolicyError as fault:
         # The verdicts were paid for and are told first.
         merged, unmerged = policy_text, fault
@@ -125,5 +138,6 @@ def report_json(
         "unpriced_calls": spent.unpriced,
         "possibly_paid_calls": len(store.journal.unfinished(study_id)),
         "possibly_paid_usd": spent.possibly_paid_usd,
+        "asking": store.journal.effort(study_id)._asdict(),
         "tasks": [r.as_json() for r in results],
     }

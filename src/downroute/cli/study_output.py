@@ -87,7 +87,13 @@ def progress_bars(
             for task in worth
             for model in question.candidates
         }
-        yield lambda task, model: progress.advance(bars[task, model])
+
+        def advance(task: str, model: str) -> None:
+            # The baseline, asked again, has no bar.
+            if (task, model) in bars:
+                progress.advance(bars[task, model])
+
+        yield advance
 
 
 def print_diff(console: Console, path: Path, before: str, after: str) -> None:

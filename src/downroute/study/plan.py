@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from downroute.money.rates import Rates, cost_usd
 from downroute.records import Example, Usage
 from downroute.stats.sequential import default_looks
+from downroute.study.foresight import Prospect, expected_labels, prospects
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,29 @@ class TaskPlan:
     provable: float
     cost_usd: float | None
     references: int
+    prospects: tuple[Prospect, ...] = ()
+    labels: int = 0
+    """How many pairs a person is likely to grade."""
+    latency_s: float | None = None
+    """Mean time of the baseline's logged answers; ``None`` where the log says nothing of it."""
+    floor_usd: float | None = 0.0
+    """What asking the baseline again on a tenth of the examples costs on top, at most."""
+
+    @property
+    def expected_pairs(self) -> float:
+        """Until the test stops, were the candidate as good as the baseline."""
+        return self.prospects[0].pairs if self.prospects else float(self.pairs)
+
+    @property
+    def expected_usd(self) -> float | None:
+        """`cost_usd` for so many."""
+        return None if self.cost_usd is None else self.cost_usd * self.expected_pairs / self.pairs
+
+    def seconds(self, concurrency: int, answers: int = 1) -> float | None:
+        """How long that takes, were the candidate as quick as the baseline."""
+        if self.latency_s is None:
+            return None
+        return self.expected_pairs * answers * self.latency_s / concurrency
 
 
 def plan_task(
@@ -41,20 +65,34 @@ def plan_task(
     rates: Sequence[Rates | None],
     margin: float,
     alpha: float,
+    repeats: int = 1,
+    by_people: int = 0,
+    floor_rates: Rates | None = None,
 ) -> TaskPlan:
-    """The plan for measuring ``examples`` with each candidate, whose rates are given in order."""
+    """The plan for measuring ``examples`` ``repeats`` times with each candidate, whose rates are
+    given in order. ``by_people`` of them need a person where the answers differ;
+    ``floor_rates`` are the baseline's, where it is asked again."""
     costs = [estimate_usd(example, rate) for rate in rates for example in examples]
-    known = [c for c in costs if c is not None]
+    known = [c * repeats for c in costs if c is not None]
+    looks = default_looks(len(examples)) if examples else ()
+    ahead = tuple(prospects(looks, margin, alpha)) if looks else ()
+    waits = [e.baseline_latency_s for e in examples if e.baseline_latency_s is not None]
+    again = [estimate_usd(e, floor_rates) for e in examples[: math.ceil(len(examples) / 10)]]
+    share = by_people / len(examples) if examples else 0.0
     return TaskPlan(
         task=task,
         shape=shape,
         scorer=scorer,
         scorer_reason=scorer_reason,
         pairs=len(examples),
-        looks=default_looks(len(examples)) if examples else (),
+        looks=looks,
         provable=provable_discordance(len(examples), margin, alpha=alpha) if examples else 0.0,
         cost_usd=sum(known) if len(known) == len(costs) else None,
         references=sum(e.reference is not None for e in examples),
+        prospects=ahead,
+        labels=expected_labels(ahead[0].pairs, share) if ahead else 0,
+        latency_s=sum(waits) / len(waits) if waits else None,
+        floor_usd=None if None in again else sum(c or 0.0 for c in again),
     )
 
 

@@ -36,6 +36,8 @@ class StudySettings:
     """Ask the baseline again on a tenth of the examples, to see how far it is from itself."""
     system: str | None = None
     """Replaces the system message of every request the candidates are sent."""
+    system_name: str | None = None
+    """What that prompt is called: the candidates' names end in it."""
     allow_unsandboxed_code: bool = False
     """Run programs without a sandbox where none can be had."""
 
@@ -44,6 +46,17 @@ class StudySettings:
         """The one-sided error each candidate's test may make: the whole of 1 − confidence for
         one candidate, its share (Bonferroni) for several."""
         return (1.0 - self.confidence) / len(self.candidates)
+
+    def model_of(self, candidate: str) -> str:
+        """The model that is asked under the name of ``candidate``."""
+        return candidate if self.system_name is None else candidate.removesuffix(self._with())
+
+    def named(self, model: str) -> str:
+        """The name of ``model`` as a candidate of this study."""
+        return model if self.system_name is None else model + self._with()
+
+    def _with(self) -> str:
+        return f" with {self.system_name}"
 
     def as_json(self) -> dict[str, Json]:
         """The settings as the ledger keeps them, with their `identity`."""

@@ -43,8 +43,10 @@ def prepare(
     question: StudySettings,
     config: Settings,
     rates: Callable[[str], Rates | None],
+    only: frozenset[str] | None = None,
 ) -> list[PreparedTask]:
-    """Every task of the log that the baseline answered, sampled, with its scorer and plan.
+    """Every task of the log that the baseline answered, sampled, with its scorer and plan;
+    ``only`` these calls, where given.
 
     Raises:
         UsageError: a task or the baseline is not in the log; says what is.
@@ -55,7 +57,7 @@ def prepare(
     samplers = {name: Sampler(name, question.baseline) for name in wanted}
     for call in store.calls.each(with_bodies=True):
         sampler = samplers.get(task_name(call.task, call.fingerprint))
-        if sampler is not None:
+        if sampler is not None and (only is None or call.id in only):
             sampler.see(call)
     prepared = []
     for name, entry in wanted.items():
@@ -71,6 +73,9 @@ def prepare(
             rates=[rates(c) for c in question.candidates],
             margin=margin_of(name, question, config),
             alpha=question.alpha,
+            repeats=question.repeats,
+            by_people=sum(not choice.judge.by_reference(e) for e in picked),
+            floor_rates=rates(question.baseline),
         )
         prepared.append(
             PreparedTask(
