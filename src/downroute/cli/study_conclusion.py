@@ -13,7 +13,7 @@ from rich.console import Console
 
 from downroute.cli.policy_file import write_policy_file
 from downroute.cli.study_output import print_diff, print_results
-from downroute.cli.study_plan import Estimate, truth
+from downroute.cli.study_plan import Estimate, compared, truth
 from downroute.config import Settings
 from downroute.errors import BudgetError, PolicyError
 from downroute.records import Json
@@ -90,6 +90,8 @@ def tell(
     else:
         print_diff(output, wishes.policy, policy_text, merged)
         print_results(output, results, worth, question, report)
+        if estimate is not None:
+            output.print(compared(estimate, report["truth"]), soft_wrap=True)
     if wishes.html is not None:
         from downroute.reports.verdicts import write_verdicts_page
 

@@ -17,7 +17,7 @@ from downroute.records import Json
 from downroute.reports.display import usd
 from downroute.stats.interval import Interval
 from downroute.study.prepared import PreparedTask
-from downroute.study.result import TaskResult
+from downroute.study.result import Floor, TaskResult
 from downroute.study.settings import StudySettings
 from downroute.study.verdict import Outcome, Stopped
 
@@ -62,7 +62,7 @@ def print_plan(console: Console, worth: Sequence[PreparedTask], question: StudyS
     console.print(make_table("Plan", columns, rows, numbers=columns[4:]))
     costs = [t.plan.cost_usd for t in worth]
     total = None if any(c is None for c in costs) else sum(c or 0.0 for c in costs)
-    calls = sum(t.plan.pairs for t in worth) * len(question.candidates)
+    calls = sum(t.plan.pairs for t in worth) * len(question.candidates) * question.repeats
     console.print(
         f"At most {calls:,} calls to {', '.join(question.candidates)}, about {usd(total)}; "
         "the test stops earlier where it can. Provable: the share of pairs whose scores may "
@@ -127,13 +127,32 @@ def print_results(
     for result in results:
         for line in remarks(result, marks.get(result.task, ())):
             console.print(f"  {result.task}: {line}", soft_wrap=True)
+    if question.system is not None:
+        console.print(
+            f"No route is written: none can change a prompt. To use what was shown, put "
+            f"{question.system_name} into your application, log its calls, and study these.",
+            soft_wrap=True,
+        )
     spent = report["spent_usd"]
     console.print(f"Spent {usd(spent)} (study {report['study']}).")
+    if report["asking"]["retries"] or report["asking"]["failed"]:
+        console.print(asking_line(report["asking"]), soft_wrap=True)
     if report["possibly_paid_calls"]:
         console.print(
             f"{report['possibly_paid_calls']} calls of an interrupted run were in flight and were "
             f"asked again: possibly paid twice, about {usd(report['possibly_paid_usd'])}."
         )
+
+
+def asking_line(effort: Mapping[str, Json]) -> str:
+    """How often had to be asked again, and what of it may have been billed."""
+    billed = ""
+    if effort["unanswered"]:
+        billed = f"; {effort['unanswered']} tries broke off and may have been billed"
+    return (
+        f"{effort['asks']} calls took {effort['retries']} retries, {effort['failed']} failed all "
+        f"the same{billed}."
+    )
 
 
 def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
@@ -161,6 +180,8 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append("too many pairs could not be scored to call it shown")
     if result.unscored:
         lines.append(f"{result.unscored} pairs could not be scored and are in no number")
+    if result.floor is not None:
+        lines.append(floor_line(result.baseline, result.floor))
     worst = result.worst_slice
     if worst is not None and result.outcome is not Outcome.KEEP:
         lines.append(
@@ -173,6 +194,17 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         )
     lines += [f"{o.candidate}: {o.verdict}, gap {gap(o)}" for o in result.others]
     return lines
+
+
+def floor_line(baseline: str, floor: Floor) -> str:
+    """How far the baseline is from itself."""
+    if not floor.pairs:
+        return f"{baseline} against itself could not be measured: {floor.message or 'no answers'}"
+    gap = "" if floor.gap is None else f", gap {floor.gap * 100:+.1f}"
+    return (
+        f"{baseline} against itself differs on {floor.differ / floor.pairs:.1%} of {floor.pairs} "
+        f"pairs{gap}"
+    )
 
 
 def gap(result: TaskResult) -> str:

@@ -20,7 +20,8 @@ from downroute.study.settings import StudySettings
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Over all tasks, for the first candidate where they are ``expected`` (were it as good as the
-    baseline), for all candidates where they are the ``most``. ``None`` = not known."""
+    baseline), for all candidates where they are the ``most``. ``None`` = not known. The expected
+    cost holds what asking the baseline costs, too."""
 
     pairs_most: int
     pairs_expected: float
@@ -34,17 +35,24 @@ class Estimate:
         return asdict(self)
 
 
-def estimate(worth: Sequence[PreparedTask], question: StudySettings, concurrency: int) -> Estimate:
-    """What measuring these tasks will take."""
+def estimate(
+    worth: Sequence[PreparedTask], question: StudySettings, concurrency: int, paid_usd: float
+) -> Estimate:
+    """What measuring these tasks will take, after ``paid_usd`` for the baseline's own answers."""
     plans = [t.plan for t in worth]
     several = len(question.candidates)
-    expected = _total([p.expected_usd for p in plans])
+    parts = [None if (c := p.expected_usd) is None else c / several for p in plans]
+    if question.floor:
+        parts += [
+            None if p.floor_usd is None else p.floor_usd * p.expected_pairs / p.pairs for p in plans
+        ]
+    expected = _total(parts)
     return Estimate(
         pairs_most=sum(p.pairs for p in plans),
         pairs_expected=sum(p.expected_pairs for p in plans),
         labels_expected=sum(p.labels for p in plans),
         cost_usd_most=_total([p.cost_usd for p in plans]),
-        cost_usd_expected=None if expected is None else expected / several,
+        cost_usd_expected=None if expected is None else expected + paid_usd,
         time_s_expected=_total([p.seconds(concurrency, question.repeats) for p in plans]),
         floor_usd=_total([p.floor_usd for p in plans]) if question.floor else 0.0,
     )

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 
 from downroute.cli.policy_file import read_policy_file
 from downroute.cli.pricing import price_table, pricing
+from downroute.cli.study_asking import Asking, whom
 from downroute.cli.study_conclusion import StudyEntry, Wishes, tell
+from downroute.cli.study_file import answered, take_in
 from downroute.cli.study_output import (
     print_left_out,
     print_plan,
     progress_bars,
 )
+from downroute.cli.study_plan import estimate, plan_json, print_prospects
 from downroute.cli.tables import console
-from downroute.config import Settings, read_secret
+from downroute.config import Settings, Upstream
 from downroute.errors import UsageError
 from downroute.money.rates import Rates
-from downroute.providers.client import Client
-from downroute.providers.parameters import adapt
-from downroute.records import Json
+from downroute.reports.display import usd
 from downroute.store import FILES, Store
 from downroute.study.budget import Budget
 from downroute.study.conclusion import Finding
@@ -40,7 +44,7 @@ from downroute.study.ledger import (
     begin_or_resume,
     known_grades,
 )
-from downroute.study.measurement import Candidate, Paying
+from downroute.study.measurement import Paying
 from downroute.study.pairs import PairScore
 from downroute.study.plan import fewest_pairs
 from downroute.study.prepared import PreparedTask
@@ -53,24 +57,41 @@ from downroute.study.study import (
 from downroute.study.verdict import Stopped
 
 LOCK = "study"
+DEFAULT_CONCURRENCY: int = Upstream.model_fields["concurrency"].default
 
 
 def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> int:
     """Run the study and return the exit code."""
     output = console(stderr=wishes.as_json)
     prices = price_table(settings)
-    unpriced = [c for c in question.candidates if prices.rates(c) is None]
+    question = replace(question, floor=_floor_wanted(question, settings, wishes))
+    asked_models = [*map(question.model_of, question.candidates)]
+    if wishes.floor or wishes.from_file is not None:
+        asked_models.append(question.baseline)
+    unpriced = [m for m in asked_models if prices.rates(m) is None]
     if question.budget_usd is not None and unpriced:
         raise UsageError(
             f"--budget needs the price of '{unpriced[0]}': add `prices: {{{unpriced[0]}: {{input: "
             "USD, output: USD}}` (per million tokens) to downroute.yaml"
         )
-    with Store.open(wishes.store, create=False) as store, store.lock(LOCK):
+
+    def rates(name: str) -> Rates | None:
+        return prices.rates(question.model_of(name))
+
+    creating = wishes.from_file is not None
+    with Store.open(wishes.store, create=creating) as store, store.lock(LOCK):
         policy_text = read_policy_file(wishes.policy)
         if wishes.export_grades is not None:
             refuse_existing(wishes.export_grades)
         store.calls.fill_missing_costs(pricing(prices))
-        prepared = prepare(store, question, settings, prices.rates)
+        only, paid = None, 0.0
+        if wishes.from_file is not None:
+            only = _take_in(wishes.from_file, store, question, settings, wishes, output, rates)
+            if only is None:
+                return 0
+            store.calls.fill_missing_costs(pricing(prices))
+            paid = store.journal.spent(begin_or_resume(store, question, time.time())).paid_usd
+        prepared = prepare(store, question, settings, rates, only)
         worth = [
             t
             for t in prepared
@@ -83,11 +104,24 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
                 "requests with content that it takes to show anything; import more calls, set "
                 "`store: {bodies: full}` so that the gateway keeps content, or name a --task"
             )
+        slots = wishes.concurrency
+        if slots is None and settings.upstreams:
+            slots = settings.upstream_of(asked_models[0])[1].concurrency
+        question = replace(question, floor=_affordable(question, worth, wishes))
+        ahead = estimate(
+            worth, question, slots or Upstream.model_fields["concurrency"].default, paid
+        )
+        if wishes.plan and wishes.as_json:
+            print(json.dumps(plan_json(worth, question, ahead), ensure_ascii=False, indent=2))
+            return 0
         print_plan(output, worth, question)
-        _confirm(wishes, output)
+        print_prospects(output, worth, ahead)
+        if wishes.plan:
+            return 0
+        confirm(wishes, output)
         grades = _grades(store, wishes)
         started_at = time.time()
-        asked = {m: _asked(m, settings, wishes) for m in question.candidates}
+        asked = {c: whom(question.model_of(c), settings, wishes) for c in question.candidates}
         study_id = begin_or_resume(store, question, started_at, asked)
         before = store.journal.spent(study_id)
         budget = Budget(question.budget_usd, before.paid_usd + before.possibly_paid_usd)
@@ -95,7 +129,7 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
             findings = asyncio.run(
                 _measure(
                     worth, question, settings, wishes, grades, store, budget, study_id,
-                    output, prices.rates,
+                    output, rates,
                 )
             )  # fmt: skip
         except BaseException:
@@ -103,7 +137,9 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
             raise
         _write_grades(wishes, findings, worth, store, output)
         entry = StudyEntry(study_id, started_at)
-        return tell(findings, worth, question, settings, wishes, store, entry, policy_text, output)
+        return tell(
+            findings, worth, question, settings, wishes, store, entry, policy_text, output, ahead
+        )
 
 
 async def _measure(
@@ -119,67 +155,77 @@ async def _measure(
     rates: Callable[[str], Rates | None],
 ) -> list[Finding]:
     async with AsyncExitStack() as stack:
-        candidates = await _candidates(question, settings, wishes, stack, rates)
+        asking = Asking(question, settings, wishes, stack, rates)
+        candidates = [await asking.candidate(name) for name in question.candidates]
+        baseline = await asking.baseline() if question.floor else None
         with progress_bars(console, worth, question) as progress:
             paying = Paying(study_id, store.journal, budget, progress)
-            return await run(worth, candidates, paying, question, settings, grades)
+            return await run(worth, candidates, paying, question, settings, grades, baseline)
 
 
-async def _candidates(
+def _floor_wanted(question: StudySettings, settings: Settings, wishes: Wishes) -> bool:
+    """As the command line says; else where the settings leave no doubt where the baseline lives."""
+    if wishes.floor is not None:
+        return wishes.floor
+    known = question.baseline in settings.models or len(settings.upstreams) == 1
+    return wishes.upstream_url is None and known
+
+
+def _affordable(question: StudySettings, worth: Sequence[PreparedTask], wishes: Wishes) -> bool:
+    """Whether the baseline is asked again: not where nobody asked for it and the budget may not
+    suffice for it too."""
+    if wishes.floor is not None or question.budget_usd is None:
+        return question.floor
+    costs = [c for t in worth for c in (t.plan.cost_usd, t.plan.floor_usd)]
+    total = sum(c or 0.0 for c in costs)
+    return question.floor and None not in costs and total <= question.budget_usd
+
+
+def _take_in(
+    file: Path,
+    store: Store,
     question: StudySettings,
     settings: Settings,
     wishes: Wishes,
-    stack: AsyncExitStack,
+    output: Console,
     rates: Callable[[str], Rates | None],
-) -> list[Candidate]:
-    """Each candidate with a client of its upstream; models on one upstream share its slots."""
-    clients: dict[str, tuple[Client, asyncio.Semaphore, int]] = {}
-    found = []
-    for model in question.candidates:
-        name, upstream = settings.upstream_of(model)
-        if name not in clients:
-            slots = wishes.concurrency or upstream.concurrency
-            client = await stack.enter_async_context(
-                Client(
-                    upstream.base_url,
-                    api_key=read_secret(upstream.key),
-                    headers=upstream.headers,
-                    # A URL from the command line stands in no file.
-                    name=None if wishes.upstream_url else name,
-                    timeout_s=upstream.timeout_s,
-                    connections=slots,
-                )
-            )
-            clients[name] = client, asyncio.Semaphore(slots), slots
-        client, semaphore, concurrency = clients[name]
-        found.append(
-            Candidate(
-                model=model,
-                upstream=_asked(model, settings, wishes),
-                adapt=adapter(model, settings),
-                ask=client.ask,
-                slots=semaphore,
-                concurrency=concurrency,
-                rates=rates(model),
-            )
+) -> frozenset[str] | None:
+    """The ids of the calls that ``file`` holds, answered; ``None`` = only the plan was wanted."""
+    read = take_in(file, store, question)
+    for line in read.told():
+        output.print(line, soft_wrap=True)
+    if not read.unanswered:
+        return read.ids
+    usd_ahead = read.cost_usd(rates(question.baseline))
+    output.print(
+        f"{read.missing} examples have no answer of {question.baseline}: it is asked for "
+        f"them first, about {usd(usd_ahead)}.", soft_wrap=True,
+    )  # fmt: skip
+    if wishes.plan:
+        output.print(
+            f"Then at most as many calls to {', '.join(question.candidates)}; the plan for these "
+            "is printed once the baseline has answered."
         )
-    return found
+        return None
+    confirm(wishes, output)
+    study_id = begin_or_resume(store, question, time.time())
+    before = store.journal.spent(study_id)
+    budget = Budget(question.budget_usd, before.paid_usd + before.possibly_paid_usd)
+    paying = Paying(study_id, store.journal, budget, lambda *_: None)
+
+    async def ask() -> frozenset[str]:
+        async with AsyncExitStack() as stack:
+            asking = Asking(question, settings, wishes, stack, rates)
+            return await answered(read, await asking.baseline(), paying, store)
+
+    try:
+        return read.ids | asyncio.run(ask())
+    except BaseException:
+        store.ledger.finish_study(study_id, INTERRUPTED, None)
+        raise
 
 
-def _asked(model: str, settings: Settings, wishes: Wishes) -> str:
-    """Whom a candidate's answers come from, as the journal names it."""
-    return wishes.upstream_url or settings.upstream_of(model)[0]
-
-
-def adapter(model: str, settings: Settings) -> Callable[[Mapping[str, Json]], Mapping[str, Json]]:
-    """How a request is put to ``model``."""
-    own = settings.model(model)
-    return lambda request: adapt(
-        request, own.name or model, set_=own.set, rename=own.rename, drop=own.drop
-    )
-
-
-def _confirm(wishes: Wishes, console: Console) -> None:
+def confirm(wishes: Wishes, console: Console) -> None:
     if wishes.yes:
         return
     if not sys.stdin.isatty():

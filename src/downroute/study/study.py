@@ -61,6 +61,8 @@ def prepare(
             sampler.see(call)
     prepared = []
     for name, entry in wanted.items():
+        if only is not None and not samplers[name].distinct:
+            continue
         drawn = samplers[name].draw(question.examples, question.seed)
         picked = examples(store.calls.each(ids=drawn, with_bodies=True), drawn, name)
         choice = choose_scorer(name, picked, entry.task.shape, question, config, store)
