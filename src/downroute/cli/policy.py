@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from downroute.cli import policy_test
 from downroute.cli.options import ConfigOption, JsonOption, PolicyOption, StoreOption
 
 if TYPE_CHECKING:
     from downroute.config import Settings
     from downroute.records import Json, Policy
     from downroute.reports.policy_review import Remark
+    from downroute.store import ServedPolicy
 
 app = typer.Typer(
     add_completion=False,
@@ -36,7 +38,7 @@ def show(
     from downroute.cli.policy_output import print_policy, route_json
 
     path, _ = _place(policy, config)
-    found = _read(path)
+    found = read_policy_file_at(path)
     if as_json:
         routes = [route_json(r, time.time()) for r in found.routes]
         facts = {"policy": str(path), "digest": found.digest, "off": off_file(path).exists()}
@@ -61,7 +63,7 @@ def check(
     Example: downroute policy check --policy policy.yaml
     """
     path, settings = _place(policy, config)
-    found = _read(path)
+    found = read_policy_file_at(path)
     remarks = remarks_on(found, settings, store or settings.store.path)
     lines = [_located(path, remark) for remark in remarks]
     if as_json:
@@ -112,6 +114,77 @@ def diff(
         typer.echo("No request is routed differently.")
     for change in found:
         typer.echo(f"{change.task}: {change.words}")
+
+
+app.command("test")(policy_test.test)
+
+
+@app.command()
+def rollback(
+    to: Annotated[
+        str | None,
+        typer.Argument(help="The digest of a served policy. Default: the one before this one."),
+    ] = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Put back a policy that was served before.
+
+    The file as it stands is kept beside it, ending in `.before-rollback`. The gateway follows
+    within a second. Which policies were served: `downroute policy history`.
+
+    Example: downroute policy rollback
+    """
+    from downroute.cli.policy_file import write_policy_file
+    from downroute.routing.policy import read_policy, text_digest
+
+    path, settings = _place(policy, config)
+    now_text = policy_text(path) if path.exists() else ""
+    served = _served(store or settings.store.path)
+    found = _to_roll_back_to(served, to, text_digest(now_text))
+    read_policy(found.text, f"served {found.digest}")
+    if now_text:
+        write_policy_file(path.with_name(f"{path.name}.before-rollback"), now_text)
+    write_policy_file(path, found.text)
+    typer.echo(
+        f"{path} is {found.digest} again, first served {_moment(found.first_served_at)}; "
+        "see what changed: downroute policy diff"
+    )
+
+
+@app.command()
+def history(
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the policies that were served, the latest last.
+
+    Example: downroute policy history
+    """
+    from downroute.routing.policy import text_digest
+
+    path, settings = _place(policy, config)
+    current = text_digest(policy_text(path)) if path.exists() else None
+    served = _served(store or settings.store.path)
+    if as_json:
+        facts = [
+            {
+                "digest": p.digest,
+                "first_served_at": p.first_served_at,
+                "current": p.digest == current,
+            }
+            for p in served
+        ]
+        print(json.dumps({"policy": str(path), "served": facts}, indent=2))
+        return
+    for one in served:
+        mark = "  <- the file as it stands" if one.digest == current else ""
+        typer.echo(f"{one.digest}  first served {_moment(one.first_served_at)}{mark}")
+    if not served:
+        typer.echo("no policy was served yet")
 
 
 @app.command()
@@ -203,7 +276,12 @@ def _place(policy: Path | None, config: Path | None) -> tuple[Path, Settings]:
     return policy or settings.policy, settings
 
 
-def _read(path: Path) -> Policy:
+def read_policy_file_at(path: Path) -> Policy:
+    """The policy in a file.
+
+    Raises:
+        PolicyError: there is none, or it is none.
+    """
     from downroute.routing.policy import read_policy
 
     return read_policy(policy_text(path), str(path))
@@ -230,14 +308,10 @@ def policy_text(path: Path) -> str:
 def _old_text(old: str | None, store: Path) -> tuple[str, str]:
     """The name and text of the policy to compare with."""
     from downroute.errors import UsageError
-    from downroute.store import Store
 
     if old is not None and Path(old).exists():
         return old, policy_text(Path(old))
-    served = []
-    if (store / "store.db").exists():
-        with Store.open(store, create=False) as opened:
-            served = opened.ledger.policies()
+    served = _served(store)
     matching = [p for p in served if old is None or p.digest.startswith(old)]
     if matching:
         return f"served {matching[-1].digest}", matching[-1].text
@@ -247,6 +321,40 @@ def _old_text(old: str | None, store: Path) -> tuple[str, str]:
         )
     known = ", ".join(p.digest for p in served[-5:]) or "none"
     raise UsageError(f"{old}: no such file and no such served policy; served lately: {known}")
+
+
+def _served(store: Path) -> list[ServedPolicy]:
+    """Every policy that was served, in the order they first were; none without a store."""
+    from downroute.store import Store
+
+    if not (store / "store.db").exists():
+        return []
+    with Store.open(store, create=False) as opened:
+        return opened.ledger.policies()
+
+
+def _to_roll_back_to(served: list[ServedPolicy], to: str | None, current: str) -> ServedPolicy:
+    from downroute.errors import UsageError
+
+    digests = [one.digest for one in served]
+    if to is not None:
+        matching = [one for one in served if one.digest.startswith(to)]
+        if len(matching) == 1:
+            return matching[0]
+        known = ", ".join(digests[-5:]) or "none"
+        what = "no served policy" if not matching else "several served policies"
+        raise UsageError(f"{to}: {what} by that digest; served lately: {known}")
+    earlier = served[: digests.index(current)] if current in digests else served
+    if not earlier:
+        raise UsageError(
+            "no policy was served before this one; `downroute policy off` sends everything to the "
+            "baseline"
+        )
+    return earlier[-1]
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
 
 
 def _located(path: Path, remark: Remark) -> str:

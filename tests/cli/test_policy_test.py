@@ -1,0 +1,118 @@
+"""`policy test` beside what the gateway does and what a study measured; `policy rollback`."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import openai
+import pytest
+
+from downroute.routing.policy import text_digest
+from downroute.store import Store
+
+SWITCH = "version: 1\nroutes: [{task: triage, models: [small], baseline: large, unproven: true}]\n"
+CASCADE = """
+version: 1
+routes:
+  - task: triage
+    models: [small, large]
+    checks: [{one_of: [billing, bug]}]
+    unproven: true
+"""
+
+
+def tried(downroute, *arguments):
+    done = downroute("policy", "test", *arguments, "--json")
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def test_a_recorded_policy_is_simulated_in_quality_cost_and_decisions(work, recording, downroute):
+    recording(300, large=10, small=40)
+    (work / "proposed.yaml").write_text(SWITCH)
+    found = tried(downroute, "proposed.yaml", "triage.jsonl")
+    (task,) = found["tasks"]
+    assert (task["calls"], task["decisions"]) == (300, {"direct": 300})
+    beside = task["against"]["all baseline"]
+    assert beside["other"]["decisions"] == {"observed": 300}
+    assert task["quality"] == pytest.approx(1 - 40 / 300)
+    assert beside["other"]["quality"] == pytest.approx(1 - 10 / 300)
+    assert beside["gap"] == pytest.approx(30 / 300)
+    assert beside["gap_low"] < beside["gap"] < beside["gap_high"]
+    assert beside["saving_usd"] == pytest.approx(beside["other"]["cost_usd"] - task["cost_usd"])
+    assert 0.9 < beside["saving_share"] < 1
+
+
+def test_what_is_simulated_is_what_the_gateway_does(work, recording, downroute, replay, serve):
+    recording(60, large=10, small=5)
+    (work / "policy.yaml").write_text(CASCADE)
+    each = tried(downroute, "policy.yaml", "triage.jsonl", "--each", "each.jsonl")
+    assert each["left_out"] == {}
+    rows = {}
+    for line in (work / "each.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        rows[row["id"]] = row
+    asked = [json.loads(line) for line in (work / "triage.jsonl").read_text().splitlines()]
+    with replay("triage.jsonl") as upstream, serve("--upstream", upstream) as gateway:
+        client = openai.OpenAI(base_url=gateway, api_key="none", max_retries=0)
+        for row in asked:
+            reply = client.chat.completions.with_raw_response.create(
+                model="large",
+                messages=row["request"]["messages"],
+                extra_headers={"x-downroute-task": "triage"},
+            )
+            simulated = rows[f"triage/{row['id']}"]
+            said = reply.headers
+            assert said["x-downroute-decision"] == simulated["decision"]
+            assert said["x-downroute-model"] == simulated["model"]
+            assert math.isclose(
+                float(said["x-downroute-cost-usd"]), simulated["cost_usd"], abs_tol=1e-9
+            )
+    assert {r["decision"] for r in rows.values()} == {"accepted", "escalated"}
+
+
+def test_without_recordings_the_log_and_the_studies_answers_are_used(
+    work, recording, downroute, replay
+):
+    recording(200, large=0, small=0)
+    assert downroute("import", "triage.jsonl", "--served", "large").code == 0
+    (work / "proposed.yaml").write_text(SWITCH)
+    before = downroute("policy", "test", "proposed.yaml")
+    assert before.code == 2 and "no answer of small to it is known" in before.err
+    with replay("triage.jsonl") as upstream:
+        pair = ("--baseline", "large", "--candidate", "small", "--upstream", upstream)
+        assert downroute("study", *pair, "--yes").code == 0
+    found = tried(downroute, "proposed.yaml", "--upstream", upstream)
+    assert found["all"]["calls"] > 0
+    assert found["all"]["against"]["all baseline"]["gap"] == 0.0
+    # The study has written a policy, which is the one in force.
+    assert found["all"]["against"]["policy.yaml"]["changed"] == 0
+
+
+def test_what_cannot_be_tried_says_why(work, recording, downroute):
+    recording(10, large=0, small=0)
+    (work / "other.yaml").write_text(SWITCH.replace("small", "tiny"))
+    done = downroute("policy", "test", "other.yaml", "triage.jsonl")
+    assert done.code == 2 and "10 × no answer of tiny" in done.err
+    assert downroute("policy", "test", "absent.yaml", "triage.jsonl").code == 1
+    (work / "empty.jsonl").write_text("")
+    assert downroute("policy", "test", "other.yaml", "empty.jsonl").code == 1
+
+
+def test_rollback_puts_back_the_policy_served_before(work, downroute):
+    first, second = SWITCH, CASCADE
+    with Store.open(work / ".downroute") as store:
+        for at, text in enumerate((first, second)):
+            store.ledger.add_policy(text_digest(text), text, "policy.yaml", at=float(at + 1))
+    (work / "policy.yaml").write_text(second)
+    listed = downroute("policy", "history").out
+    assert listed.index(text_digest(first)) < listed.index(text_digest(second))
+    assert downroute("policy", "rollback").code == 0
+    assert (work / "policy.yaml").read_text() == first
+    assert (work / "policy.yaml.before-rollback").read_text() == second
+    nothing = downroute("policy", "rollback")
+    assert nothing.code == 2 and "policy off" in nothing.err
+    assert downroute("policy", "rollback", text_digest(second)[:6]).code == 0
+    assert (work / "policy.yaml").read_text() == second
+    assert "no served policy" in downroute("policy", "rollback", "feed").err
