@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+import judge_numbers
 import simulations as sim
 from downroute.stats.planning import difference_sd, pairs_for_power
 from downroute.stats.sequential import bounds, default_looks
@@ -81,6 +82,13 @@ def main() -> None:
     section("Graded scores: a gap at the margin accepted", graded(options.runs // 20))
     section("Pairs for 80 % power", planning())
     section("Twenty tasks at once: runs with a false route", many_tasks(options.runs))
+    judges = options.runs // 10
+    section("Judges: one look", judge_numbers.one_look(judges), judge_numbers.NOTE)
+    section(
+        "Judges: whole studies",
+        judge_numbers.whole_studies(judges // 2),
+        judge_numbers.STUDIES_NOTE,
+    )
 
 
 def section(title: str, rows: Iterator[Row], note: str = "") -> None:

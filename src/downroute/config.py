@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -97,12 +97,34 @@ class StoreSettings(Strict):
     """Further regular expressions that ``redacted`` removes."""
 
 
+class JudgeSettings(Strict):
+    """The model that judges where a scorer asks for one. Requests and answers are sent to it only
+    if ``allow`` names its upstream's host. ``repeats`` is the share of pairs judged twice, for the
+    judge's noise; ``labels`` the fewest labels by people before what it says is read."""
+
+    model: str | None = None
+    rubric: str | None = None
+    allow: list[str] = Field(default_factory=list)
+    repeats: float = Field(default=0.1, ge=0, le=1)
+    labels: int = Field(default=50, ge=50)
+
+
+class TaskJudge(Strict):
+    """What a task's judge has of its own; the rest is as under ``judge``. Its rubric is the
+    task's."""
+
+    model: str | None = None
+    repeats: float | None = Field(default=None, ge=0, le=1)
+    labels: int | None = Field(default=None, ge=50)
+
+
 class TaskSettings(Strict):
     """What one task asks for besides the defaults. ``scorer`` is a name or ``{name: options}``;
-    ``rubric`` says in words what a good answer is, to whoever grades."""
+    ``rubric`` says in words what a good answer is, to whoever grades, people or judge."""
 
     scorer: str | dict[str, Any] | None = None
     margin: Share | None = None
+    judge: TaskJudge = TaskJudge()
     rubric: str | None = None
     failed_call: Literal["unscored", "fail"] = "unscored"
     """What a call is that never came through, after all retries."""
@@ -126,6 +148,7 @@ class Settings(Strict):
     store: StoreSettings = StoreSettings()
     serve: ServeSettings = ServeSettings()
     tasks: dict[str, TaskSettings] = Field(default_factory=dict)
+    judge: JudgeSettings = JudgeSettings()
     policy: Path = Path("policy.yaml")
     margin: Share = 0.05
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
@@ -148,6 +171,19 @@ class Settings(Strict):
             f"no upstream to ask '{model}': add `upstreams: {{NAME: {{base_url: URL, key: "
             "env:VARIABLE}}` to downroute.yaml or pass --upstream URL"
         )
+
+    def judge_of(self, task: str) -> JudgeSettings:
+        """The judge of ``task``: its own settings over those of all."""
+        own = self.tasks.get(task, TaskSettings())
+        rubric = {} if own.rubric is None else {"rubric": own.rubric}
+        given = own.judge.model_dump(exclude_none=True)
+        return self.judge.model_copy(update={**rubric, **given})
+
+    def with_judge(self, model: str | None, allow: Sequence[str]) -> Settings:
+        """These settings with the command line's judge, and the hosts it allows on top."""
+        own = {} if model is None else {"model": model}
+        judge = self.judge.model_copy(update={**own, "allow": [*self.judge.allow, *allow]})
+        return self.model_copy(update={"judge": judge})
 
     def model(self, name: str) -> ModelSettings:
         return self.models.get(name, _AS_IT_COMES)

@@ -78,6 +78,20 @@ def test_as_many_labels_as_said_bring_the_error_down_to_what_was_asked():
     assert now.labels_for(1e-6) == 1_000
 
 
+def test_labels_for_everything_count_as_the_pairs_they_are():
+    truth = [1.0] * 9 + [-1.0] * 4 + [0.0] * 187
+    counts = ppi_mean([Stratum.of(truth, truth)]).counts()
+    assert counts == pytest.approx((9, 4, 200))
+
+
+def test_missing_labels_count_as_fewer_pairs_with_the_same_gap():
+    truth, judged, others = labelled(6, 100, 300)
+    found = ppi_mean([Stratum.of(truth, judged, others)])
+    lost, won, pairs = found.counts()
+    assert 90 < pairs < 400
+    assert (lost - won) / pairs == pytest.approx(found.value)
+
+
 def test_what_cannot_be_corrected_is_refused():
     with pytest.raises(ValueError, match="without labels"):
         ppi_mean([Stratum.of([], [], [1.0])])

@@ -103,6 +103,17 @@ def study(
     policy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The policy to write. Default: policy.yaml.")
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Who judges where the scorer asks a model."),
+    ] = None,
+    judge_allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="Requests and answers may be sent to a judge there; may be repeated.",
+        ),
+    ] = None,
     upstream: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Ask this URL instead of the configured upstreams."),
@@ -124,7 +135,7 @@ def study(
     from downroute.cli.study_conclusion import Wishes
     from downroute.cli.study_run import run_study
 
-    settings = configuration.load(config, upstream=upstream)
+    settings = configuration.load(config, upstream=upstream).with_judge(judge, judge_allow or ())
     question = _question(
         settings, baseline, candidate, task, scorer, margin, relative, confidence, examples,
         replace, budget, seed, calls_per_month, allow_unsandboxed_code, repeats, system,

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from downroute.cli.judge_output import judge_lines, judge_plan_lines
 from downroute.cli.tables import make_table
 from downroute.records import Json
 from downroute.reports.display import usd
@@ -68,6 +69,8 @@ def print_plan(console: Console, worth: Sequence[PreparedTask], question: StudyS
         "the test stops earlier where it can. Provable: the share of pairs whose scores may "
         "differ and an equal candidate still be shown with 80 % power."
     )
+    for line in judge_plan_lines(worth):
+        console.print(line)
 
 
 @contextmanager
@@ -161,7 +164,13 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
     if result.message and result.stopped is not Stopped.FAULT:
         lines.append(result.message)
     need = result.need
-    if need is not None and need.grades:
+    if need is not None and need.labels:
+        missing = 0 if result.judge is None else result.judge.missing
+        more = f", {missing} may be needed in all" if missing > need.labels else ""
+        lines.append(
+            f"inconclusive: label these {need.labels} of {need.of}{more} (--export-grades FILE)"
+        )
+    elif need is not None and need.grades:
         lines.append(
             f"inconclusive: grade these {need.grades} of {need.of} (downroute grade, or "
             "--export-grades FILE)"
@@ -171,6 +180,8 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append(f"about {need.pairs:,} more pairs would settle it (80 % power){cost}")
     elif result.outcome is Outcome.INCONCLUSIVE and result.interval and not result.message:
         lines.append("the estimated gap is not below the margin; more pairs would not help")
+    if result.judge is not None:
+        lines += judge_lines(result.judge)
     if result.stands_among_all is False:
         lines.append(
             "shown by itself, but not among all tasks measured together (Benjamini–Hochberg, "

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from downroute.cli.judges import allowed_judges, judge_models, refuse_unpriced
 from downroute.cli.policy_file import read_policy_file
 from downroute.cli.pricing import price_table, pricing
 from downroute.cli.study_asking import Asking, whom
@@ -68,12 +69,7 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
     asked_models = [*map(question.model_of, question.candidates)]
     if wishes.floor or wishes.from_file is not None:
         asked_models.append(question.baseline)
-    unpriced = [m for m in asked_models if prices.rates(m) is None]
-    if question.budget_usd is not None and unpriced:
-        raise UsageError(
-            f"--budget needs the price of '{unpriced[0]}': add `prices: {{{unpriced[0]}: {{input: "
-            "USD, output: USD}}` (per million tokens) to downroute.yaml"
-        )
+    refuse_unpriced(asked_models, prices.rates, question.budget_usd)
 
     def rates(name: str) -> Rates | None:
         return prices.rates(question.model_of(name))
@@ -97,6 +93,8 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
             for t in prepared
             if t.worth_measuring(question, margin_of(t.name, question, settings))
         ]
+        allowed_judges(worth, settings, wishes.upstream_url)
+        refuse_unpriced(judge_models(worth, settings), prices.rates, question.budget_usd)
         print_left_out(output, prepared, worth, question)
         if not worth:
             raise UsageError(
@@ -122,6 +120,7 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         grades = _grades(store, wishes)
         started_at = time.time()
         asked = {c: whom(question.model_of(c), settings, wishes) for c in question.candidates}
+        asked |= {m: whom(m, settings, wishes) for m in judge_models(worth, settings)}
         study_id = begin_or_resume(store, question, started_at, asked)
         before = store.journal.spent(study_id)
         budget = Budget(question.budget_usd, before.paid_usd + before.possibly_paid_usd)
@@ -158,9 +157,12 @@ async def _measure(
         asking = Asking(question, settings, wishes, stack, rates)
         candidates = [await asking.candidate(name) for name in question.candidates]
         baseline = await asking.baseline() if question.floor else None
+        judges = {m: await asking.judge(m) for m in judge_models(worth, settings)}
         with progress_bars(console, worth, question) as progress:
             paying = Paying(study_id, store.journal, budget, progress)
-            return await run(worth, candidates, paying, question, settings, grades, baseline)
+            return await run(
+                worth, candidates, paying, question, settings, grades, baseline, judges
+            )
 
 
 def _floor_wanted(question: StudySettings, settings: Settings, wishes: Wishes) -> bool:
@@ -255,7 +257,7 @@ def _write_grades(
     by_name = {t.name: t for t in worth}
     rows = []
     for f in findings:
-        if f.result.stopped is Stopped.GRADES:
+        if f.result.stopped in (Stopped.GRADES, Stopped.LABELS):
             task = by_name[f.result.task]
             waiting = [(task.name, p.key) for p in f.pairs if p.to_grade]
             sides = store.blinding.blind(FILES, waiting)

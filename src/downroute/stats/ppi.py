@@ -18,8 +18,8 @@ from downroute.stats.interval import Interval
 
 Array = NDArray[np.float64]
 
-UNSEEN = 0.5
-"""Half a difference of a whole point, added to what a stratum's sample shows of its spread: twenty
+UNSEEN = 1.0
+"""One pair that differs in full, added to what a stratum's sample shows of its spread: twenty
 labels without one surprise do not mean that there is none (see `ppi_mean`, Notes)."""
 
 
@@ -57,7 +57,8 @@ class Stratum:
 class PpiMean:
     """A corrected mean. ``variance`` has two parts: ``sampling``, what would be left had every
     item a label, and ``labelling``, what the missing labels add. ``power`` is λ, the weight the
-    judge was given: 0 = only labels count, 1 = it is taken at its word where nobody labelled."""
+    judge was given: 0 = only labels count, 1 = it is taken at its word where nobody labelled.
+    ``labels`` of ``items`` are those of strata in which some are missing."""
 
     value: float
     sampling: float
@@ -65,6 +66,18 @@ class PpiMean:
     power: float
     labels: int
     items: int
+    size: float
+    """The mean of |truth|: of 0/1 scores' differences the share of pairs that differ."""
+
+    def counts(self) -> tuple[float, float, float]:
+        """(b, c, n) for the score test of paired 0/1 scores (:mod:`noninferiority`): as many pairs
+        as would be as precise had all been labelled, of which b are 1 and c are -1. Of truths in
+        {-1, 0, 1}; what lies between counts by its share."""
+        size = max(self.size, abs(self.value))
+        spread = size - self.value * self.value
+        variance = self.sampling + self.labelling
+        pairs = spread / variance if variance > 0.0 else float(self.items)
+        return pairs * (size + self.value) / 2, pairs * (size - self.value) / 2, pairs
 
     @property
     def se(self) -> float:
@@ -127,8 +140,9 @@ def ppi_mean(strata: Sequence[Stratum], unseen: float = UNSEEN) -> PpiMean:
     variance is that of two-phase sampling: σ²(truth)/N + Σ W²·(1/n − 1/N)·s²(truth − λ·judged).
 
     Where errors of the judge are rare a sample of 50 labels may show none, and the plain
-    variance then accepts a gap at the margin in up to 12 % of runs instead of 5 (simulated, see
-    ``docs/statistics.md``); half a pseudo-observation per stratum holds 6.5 %.
+    variance then accepts a gap at the margin in up to 12 % of runs instead of 5. One
+    pseudo-observation per stratum, and the score test on :meth:`PpiMean.counts`, hold the error
+    (simulated, see ``docs/statistics.md``).
 
     References
     ----------
@@ -145,19 +159,22 @@ def ppi_mean(strata: Sequence[Stratum], unseen: float = UNSEEN) -> PpiMean:
     total = sum(s.items for s in filled)
     shares = [s.items / total for s in filled]
     power = _power(filled, shares)
-    value = labelling = square = 0.0
+    value = labelling = square = size = 0.0
     for stratum, share in zip(filled, shares, strict=True):
         rest = stratum.truth - power * stratum.judged
         value += share * float(power * stratum.all_judged.mean() + rest.mean())
-        square += share * float((stratum.truth**2).mean())
+        unsure = unseen if len(stratum.rest) else 0.0
+        square += share * (float((stratum.truth**2).sum()) + unsure) / (stratum.labels + unsure)
+        size += share * (float(np.abs(stratum.truth).sum()) + unsure) / (stratum.labels + unsure)
         labelling += share**2 * _unlabelled(stratum) * _spread(rest, unseen)
     return PpiMean(
         value=value,
         sampling=max(square - value * value, 0.0) / total,
         labelling=labelling,
         power=power,
-        labels=sum(s.labels for s in filled),
-        items=total,
+        labels=sum(s.labels for s in filled if len(s.rest)),
+        items=sum(s.items for s in filled if len(s.rest)),
+        size=size,
     )
 
 

@@ -4,12 +4,20 @@ of its answers suggests."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from downroute.answers.openai_chat import answer_digest
 from downroute.config import Settings
 from downroute.errors import UsageError
 from downroute.records import Answer, Example, Score
+from downroute.scoring.judge import (
+    Alone,
+    ClosedQa,
+    Factuality,
+    Pairwise,
+    Rubric,
+    with_rubric,
+)
 from downroute.scoring.sandbox.permission import unsandboxed_code
 from downroute.scoring.scorer import Scorer
 from downroute.scoring.spec import build_scorer, describe
@@ -30,6 +38,8 @@ class Choice:
     name: str
     reason: str
     judge: Judge
+    asked: Alone | Pairwise | None = None
+    """The scorer, where it is a model that judges (`judging`)."""
 
 
 def choose_scorer(
@@ -51,6 +61,8 @@ def choose_scorer(
         return Choice(RECORDED, reason, _recorded(store))
     if spec is not None:
         scorer = build_scorer(spec)
+        if isinstance(scorer, (Rubric, Factuality, ClosedQa, Pairwise)):
+            return _by_model(scorer, task, reason, config)
         return Choice(describe(scorer), reason, _by_scorer(scorer, question))
     suggested = suggest(shape, examples)
     if suggested is None:
@@ -72,6 +84,22 @@ def _by_scorer(scorer: Scorer, question: StudySettings) -> Judge:
         return True
 
     return Judge(remembered(score) if slow else score, scorer.same, by_reference, slow)
+
+
+def _by_model(scorer: Alone | Pairwise, task: str, reason: str, config: Settings) -> Choice:
+    wanted = config.judge_of(task)
+    if wanted.model is None:
+        raise UsageError(
+            f"the scorer '{scorer.name}' needs a model that judges: `judge: {{model: MODEL, allow: "
+            "[HOST]}` in downroute.yaml, or --judge MODEL"
+        )
+    asked = with_rubric(scorer, wanted.rubric)
+    return Choice(f"{described(scorer)}, judge {wanted.model}", reason, _by_people(), asked)
+
+
+def described(scorer: Alone | Pairwise) -> str:
+    """The scorer as written, its rubric left out: that is a text of any length."""
+    return describe(scorer if isinstance(scorer, Factuality) else replace(scorer, text=None))
 
 
 def _by_people() -> Judge:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 from downroute.prompts import digest
 from downroute.records import Measurement
-from downroute.study.look import Rules, Scores, discordance
+from downroute.scoring.judge import Pairwise
+from downroute.stats.planning import more_pairs_graded
+from downroute.study.judge_report import Heard, refusal, report
+from downroute.study.look import Look, Rules, Scores, discordance
 from downroute.study.pairs import Pair
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import Need, TaskResult
@@ -35,8 +38,10 @@ def result_of(
     judgement: Judgement,
     pairs: Sequence[Pair],
     measured: Sequence[Measurement],
+    heard: Heard | None = None,
 ) -> TaskResult:
-    """What ``judgement`` says of one task measured with ``candidate``."""
+    """What ``judgement`` says of one task measured with ``candidate``; ``heard`` is what asking a
+    judge came to, where one was."""
     last = judgement.looks[-1] if judgement.looks else None
     seen = weighed(pairs[: last.examples]) if last else []
     by_id = {e.id: e for e in task.examples}
@@ -67,10 +72,49 @@ def result_of(
         worst_slice=None if last and last.ungraded else worst_slice(seen, by_id, rules),
         p_value=judgement.p_value(rules),
         need=_need(judgement, seen, rules, paid),
-        saving=saving(costs, paid, measuring_usd(measured), task.found.calls_per_month),
+        saving=saving(
+            costs,
+            paid,
+            measuring_usd(measured) + (0.0 if heard is None else heard.cost_usd or 0.0),
+            task.found.calls_per_month,
+        ),
         weighted_gap=weighted_gap(seen),
     )
+    if heard is not None:
+        result = _with_judge(result, task, heard, rules, seen)
     return guarded(result)
+
+
+def _with_judge(
+    result: TaskResult,
+    task: PreparedTask,
+    heard: Heard,
+    rules: Rules,
+    pairs: Sequence[Pair],
+) -> TaskResult:
+    """``result`` with what is told of its judge, without the figures that it alone would give."""
+    last = result.looks[-1] if result.looks else None
+    told = report(
+        heard,
+        last,
+        pairs,
+        rules.schedule,
+        (result.baseline, result.candidate),
+        alone=not isinstance(task.choice.asked, Pairwise),
+    )
+    result = replace(result, judge=told)
+    state = None if last is None else last.judged
+    if last is None or state is None:
+        return result
+    uneven = len({p.weight for p in pairs if p.difference is not None}) > 1
+    return replace(
+        result,
+        scores={result.baseline: state.baseline, result.candidate: state.candidate},
+        discordance=None,
+        worst_slice=None,
+        weighted_gap=last.interval.estimate if told.corrected and uneven else None,
+        message=refusal(told, rules.margin) if result.stopped is Stopped.LABELS else None,
+    )
 
 
 def guarded(result: TaskResult) -> TaskResult:
@@ -110,12 +154,25 @@ def _need(
         return None
     if judgement.stopped is Stopped.GRADES:
         return Need(grades=sum(p.to_grade for p in pairs), of=len(pairs))
-    more = Scores.of(pairs).pairs_needed(rules)
+    if judgement.stopped is Stopped.LABELS:
+        asked = sum(p.to_grade for p in pairs)
+        return Need(labels=asked, of=sum(p.judged is not None for p in pairs))
+    more = _more_pairs(judgement.looks[-1], pairs, rules)
     if more is None:
         return None
     known = [c for c in paid if c is not None]
     cost = more * sum(known) / len(known) if known and len(known) == len(paid) else None
     return Need(pairs=more, cost_usd=cost)
+
+
+def _more_pairs(last: Look, pairs: Sequence[Pair], rules: Rules) -> int | None:
+    """How many more would show it; where a judge scored them, by what is known of its errors."""
+    if last.judged is None:
+        return Scores.of(pairs).pairs_needed(rules)
+    if last.judged.gap_sd is None or rules.relative:
+        return None
+    gap, spread = last.interval.estimate, last.judged.gap_sd
+    return more_pairs_graded(gap, spread, last.pairs, rules.margin, alpha=rules.alpha)
 
 
 def _mean(pairs: Sequence[Pair], scores: Sequence[float | None]) -> float | None:

@@ -42,6 +42,26 @@ class Rules:
     schedule: tuple[int, ...]
     relative: bool = False
     seed: int = 0
+    labels: int = 50
+    """The fewest labels by people before a judge's scores are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedState:
+    """What stands behind a look at pairs that a judge scored. ``raw`` and ``raw_z`` are the judge's
+    own, uncorrected; ``labels`` the people's that count, ``missing`` how many more it takes before
+    a route may be read; the rest is corrected, ``None`` before there are enough labels:
+    the models' mean scores, the spread of one pair's difference that would give the gap's
+    standard error, and the standard error that the missing labels aim at."""
+
+    labels: int
+    missing: int
+    raw: Interval
+    raw_z: float
+    baseline: float | None = None
+    candidate: float | None = None
+    gap_sd: float | None = None
+    aim_se: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,8 @@ class Look:
     z: float
     sd: float
     margin: float
+    judged: JudgedState | None = None
+    """Where a judge scored pairs that people did not; ``ungraded`` then counts missing labels."""
 
 
 def look_at(pairs: Sequence[Pair], z_bound: float, rules: Rules) -> Look:

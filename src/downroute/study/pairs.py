@@ -32,6 +32,8 @@ class Pair:
     weight: float = 1.0
     rank: float = 0.0
     certain: bool = False
+    judged: PairScore | None = None
+    """What a judge made of both answers, whatever people say of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ def pair_up(
     if measured.more and judge.by_reference(example):
         again = [_paired(example, baseline, m, judge, grades) for m in measured.more]
         pair = _averaged([pair, *again])
+    return of_example(example, pair)
+
+
+def of_example(example: Example, pair: Pair) -> Pair:
+    """``pair`` with how much of the traffic its example stands for."""
     return replace(pair, weight=float(example.weight), rank=example.rank, certain=example.certain)
 
 

@@ -15,6 +15,17 @@ from downroute.study.foresight import Prospect, expected_labels, prospects
 
 
 @dataclass(frozen=True, slots=True)
+class JudgingPlan:
+    """What a judge adds: at most so many ``calls``, their estimated cost (``None`` without a
+    price, and part of the task's), and the fewest ``labels`` people must give."""
+
+    model: str
+    calls: int
+    cost_usd: float | None
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskPlan:
     """``pairs`` is the most that will be measured, ``looks`` where the test may stop earlier.
     ``provable`` is the largest share of pairs that may differ in score and still let a truly
@@ -37,6 +48,8 @@ class TaskPlan:
     """Mean time of the baseline's logged answers; ``None`` where the log says nothing of it."""
     floor_usd: float | None = 0.0
     """What asking the baseline again on a tenth of the examples costs on top, at most."""
+
+    judging: JudgingPlan | None = None
 
     @property
     def expected_pairs(self) -> float:

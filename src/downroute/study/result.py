@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from downroute.records import Json
 from downroute.stats.interval import Interval
+from downroute.study.judge_report import JudgeReport
 from downroute.study.look import Look
 from downroute.study.saving import Saving
 from downroute.study.slices import Slice
@@ -23,12 +24,13 @@ REPLACE_WORDS = {
 @dataclass(frozen=True, slots=True)
 class Need:
     """What would settle an inconclusive verdict: more pairs (and what asking them costs), or
-    grades of pairs already measured, or both."""
+    grades of pairs already measured, or labels of pairs that a judge scored, or several."""
 
     pairs: int = 0
     cost_usd: float | None = None
     grades: int = 0
     of: int = 0
+    labels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class TaskResult:
     """Of "the gap is the margin or more", the looks taken into account."""
     stands_among_all: bool | None = None
     """For a route among several tasks: whether it also stands under Benjamini–Hochberg."""
+    judge: JudgeReport | None = None
     message: str | None = None
     evidence: Mapping[str, Json] | None = None
     others: tuple[TaskResult, ...] = ()
@@ -85,8 +88,8 @@ class TaskResult:
 
     @property
     def ungraded(self) -> int:
-        """Pairs of the last look that wait for a grade."""
-        return self.looks[-1].ungraded if self.looks else 0
+        """Pairs of the last look that wait for a grade and hide the gap while they do."""
+        return _hidden(self.looks[-1]) if self.looks else 0
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -125,10 +128,17 @@ class TaskResult:
             "saving_share": saving.share if saving is not None and routed else kept_share,
             "saving_usd_month": None if month is None else list(month),
             "floor": None if self.floor is None else asdict(self.floor),
+            "judge": None if self.judge is None else self.judge.as_json(),
             "message": self.message,
             "evidence": None if self.evidence is None else dict(self.evidence),
             **({"others": [o.as_json() for o in self.others]} if self.others else {}),
         }
+
+
+def _hidden(look: Look) -> int:
+    """Labels that are missing narrow the interval of a corrected gap; they do not move it."""
+    corrected = look.judged is not None and look.judged.gap_sd is not None
+    return 0 if corrected else look.ungraded
 
 
 def _look_json(look: Look) -> dict[str, Json]:
@@ -138,7 +148,7 @@ def _look_json(look: Look) -> dict[str, Json]:
         "ungraded": look.ungraded,
         "unscored": look.unscored,
         "z_bound": look.z_bound if math.isfinite(look.z_bound) else None,
-        **_gap_json(look.interval, look.ungraded),
+        **_gap_json(look.interval, _hidden(look)),
     }
 
 
@@ -161,6 +171,8 @@ def _gap_json(interval: Interval | None, ungraded: int) -> dict[str, Json]:
 def _need_json(need: Need | None) -> dict[str, Json] | None:
     if need is None:
         return None
+    if need.labels:
+        return {"labels": need.labels, "of": need.of, "pairs": need.pairs}
     if need.grades:
         return {"grades": need.grades, "of": need.of, "pairs": need.pairs}
     return {"pairs": need.pairs, "cost_usd": need.cost_usd}

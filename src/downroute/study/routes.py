@@ -30,6 +30,7 @@ def evidence(
         "graded": result.graded,
         "unscored": result.unscored,
         "scorer": result.scorer,
+        **_judge_facts(result),
         "scores": {m: _rounded(s) for m, s in result.scores.items()},
         "gap": None
         if result.interval is None
@@ -83,6 +84,11 @@ def changes_policy(result: TaskResult) -> bool:
     if result.replace and result.outcome is Outcome.KEEP:
         return False
     return result.outcome in (Outcome.ROUTE, Outcome.KEEP) and result.evidence is not None
+
+
+def _judge_facts(result: TaskResult) -> dict[str, Json]:
+    told = result.judge
+    return {} if told is None else {"judge": told.heard.model, "labels": told.labels}
 
 
 def _pair(low: float, high: float) -> list[float]:

@@ -25,6 +25,9 @@ from downroute.study.conclusion import Finding, data_digest, result_of, snapshot
 from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
 from downroute.study.fitness import unfit
 from downroute.study.floor import measure_floor
+from downroute.study.judging import Judging
+from downroute.study.judging_plan import with_judge
+from downroute.study.labels import ask_for_labels, next_batch
 from downroute.study.look import Rules
 from downroute.study.measurement import Candidate, Manner, Measuring, Paying
 from downroute.study.pairs import Pair, PairScore, pair_up
@@ -66,6 +69,7 @@ def prepare(
         drawn = samplers[name].draw(question.examples, question.seed)
         picked = examples(store.calls.each(ids=drawn, with_bodies=True), drawn, name)
         choice = choose_scorer(name, picked, entry.task.shape, question, config, store)
+        price = rates(config.judge_of(name).model or "")
         plan = plan_task(
             task=name,
             shape=entry.task.shape,
@@ -79,6 +83,9 @@ def prepare(
             by_people=sum(not choice.judge.by_reference(e) for e in picked),
             floor_rates=rates(question.baseline),
         )
+        if choice.asked is not None:
+            times = len(question.candidates)
+            plan = with_judge(plan, choice.asked, picked, price, config.judge_of(name), times)
         prepared.append(
             PreparedTask(
                 found=entry,
@@ -107,6 +114,7 @@ async def run(
     config: Settings,
     grades: Mapping[str, PairScore],
     baseline: Candidate | None = None,
+    judges: Mapping[str, Candidate] | None = None,
 ) -> list[Finding]:
     """All tasks at once, each candidate in turn (cheapest first) until one is shown; where
     ``baseline`` is given, it is then held against itself."""
@@ -117,7 +125,9 @@ async def run(
         for candidate in ordered:
             # Many tasks keep the slots busy by themselves; asking ahead would only cost more.
             ahead = candidate.concurrency // len(worth)
-            finding = await study_task(task, candidate, paying, question, config, grades, ahead)
+            finding = await study_task(
+                task, candidate, paying, question, config, grades, ahead, judges or {}
+            )
             findings.append(finding)
             if finding.result.outcome is Outcome.ROUTE:
                 break
@@ -142,6 +152,7 @@ async def study_task(
     config: Settings,
     grades: Mapping[str, PairScore],
     lookahead: int = 0,
+    judges: Mapping[str, Candidate] | None = None,
 ) -> Finding:
     """One task, one candidate: look after look until the pairs decide or nothing is left.
 
@@ -153,8 +164,10 @@ async def study_task(
         schedule=task.plan.looks,
         relative=question.relative,
         seed=question.seed,
+        labels=config.judge_of(task.name).labels,
     )
     manner = Manner(question.repeats, failed_call=failed_call_of(task.name, config))
+    judging = _judging(task, candidate, paying, question, config, judges or {})
     measuring = Measuring(task.name, candidate, paying, manner)
     measured: list[Measurement] = []
     pairs: list[Pair] = []
@@ -171,13 +184,20 @@ async def study_task(
         await score_ahead(task.choice.judge, answered)
         measured.extend(answers)
         for example, answer in zip(batch, answers, strict=True):
-            pairs.append(pair_up(example, question.baseline, answer, task.choice.judge, grades))
+            if judging is None:
+                pair = pair_up(example, question.baseline, answer, task.choice.judge, grades)
+            else:
+                pair = judging.pair(example, answer, grades)
+            pairs.append(pair)
 
     for done, until in enumerate(rules.schedule if stop is None else (), start=1):
         batch = task.examples[len(measured) : until]
         try:
             ahead = task.examples[until : until + lookahead]
-            await take(batch, await measuring.measure(batch, ahead))
+            answers = await measuring.measure(batch, ahead)
+            if judging is not None:
+                await judging.judge(batch, answers)
+            await take(batch, answers)
         except (BudgetError, TaskStoppedError) as reason:
             stop = reason
             break
@@ -187,15 +207,40 @@ async def study_task(
     await measuring.finish()
     if isinstance(stop, BudgetError):
         answered = measuring.answered(batch)
-        await take([e for e in batch if e.id in answered], list(answered.values()))
+        whole = [e for e in batch if e.id in answered]
+        if judging is not None:
+            whole = [e for e in whole if judging.knows(e, answered[e.id])]
+        await take(whole, [answered[e.id] for e in whole])
         judgement = unfinished(pairs, judgement, rules)
     elif stop is not None:
         # Whatever came in last is the fault's doing and is shown nowhere as the model's.
         judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, stopped=Stopped.FAULT)
-    result = result_of(task, candidate.model, question, rules, judgement, pairs, measured)
+    state = judgement.looks[-1].judged if judgement.looks else None
+    if judgement.stopped is Stopped.LABELS and state is not None:
+        seen = pairs[: judgement.looks[-1].examples]
+        pairs = ask_for_labels(seen, rules.schedule, next_batch(state.missing, state.labels))
+    heard = None if judging is None else judging.heard()
+    result = result_of(task, candidate.model, question, rules, judgement, pairs, measured, heard)
     if stop is not None:
         result = replace(result, message=str(stop))
     return Finding(result, tuple(pairs), tuple(measured))
+
+
+def _judging(
+    task: PreparedTask,
+    candidate: Candidate,
+    paying: Paying,
+    question: StudySettings,
+    config: Settings,
+    judges: Mapping[str, Candidate],
+) -> Judging | None:
+    """Who judges the task's answers, where a model does."""
+    scorer = task.choice.asked
+    if scorer is None:
+        return None
+    wanted = config.judge_of(task.name)
+    judge = judges[wanted.model or ""]
+    return Judging(scorer, judge, paying, question.baseline, candidate.model, wanted.repeats)
 
 
 def conclude(

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from downroute.stats.sequential import bounds, conditional_power, stagewise_p
-from downroute.study.look import Look, Rules, look_at
+from downroute.study.judged_look import look_of
+from downroute.study.look import JudgedState, Look, Rules
 from downroute.study.pairs import Pair
 
 FUTILE_BELOW = 0.05
@@ -35,6 +36,7 @@ class Stopped(StrEnum):
     FUTILITY = "futility"
     MAXIMUM = "all planned examples measured"
     GRADES = "waiting for grades"
+    LABELS = "waiting for labels"
     UNSCORED = "too many pairs could not be scored"
     BUDGET = "budget reached"
     FAULT = "stopped by a fault"
@@ -74,7 +76,7 @@ def judge(pairs: Sequence[Pair], done: int, rules: Rules) -> Judgement:
     z_bounds = bounds(sizes, rules.schedule[-1], rules.alpha)
     looks: list[Look] = []
     for index, until in enumerate(rules.schedule[:done]):
-        looks.append(look_at(pairs[:until], z_bounds[index], rules))
+        looks.append(look_of(pairs[:until], z_bounds[index], rules))
         last = index + 1 == len(rules.schedule)
         end = _end(looks[-1], last, sizes[-1], z_bounds[-1], rules)
         if end is not None:
@@ -82,7 +84,7 @@ def judge(pairs: Sequence[Pair], done: int, rules: Rules) -> Judgement:
     graded = _grades_in(pairs[: rules.schedule[done - 1]])
     if done < len(rules.schedule):
         return Judgement(None, None, tuple(looks), graded)
-    open_pairs = any(look.ungraded for look in looks)
+    open_pairs = any(look.ungraded and look.judged is None for look in looks)
     stopped = Stopped.GRADES if open_pairs else Stopped.MAXIMUM
     return Judgement(Outcome.INCONCLUSIVE, stopped, tuple(looks), graded)
 
@@ -93,7 +95,7 @@ def unfinished(pairs: Sequence[Pair], so_far: Judgement, rules: Rules) -> Judgem
     looks = so_far.looks
     if len(pairs) > (looks[-1].examples if looks else 0):
         z_bound = bounds(rules.schedule, rules.schedule[-1], rules.alpha)[len(looks)]
-        looks = (*looks, look_at(pairs, z_bound, rules))
+        looks = (*looks, look_of(pairs, z_bound, rules))
     return Judgement(Outcome.INCONCLUSIVE, Stopped.BUDGET, looks, _grades_in(pairs))
 
 
@@ -108,16 +110,46 @@ def _end(
     """How the test ends at ``look``; ``None`` = it goes on."""
     if look.pairs == 0:
         return None
-    if look.interval.high < rules.margin:
+    waiting = look.judged is not None and look.judged.missing > 0
+    if look.interval.high < rules.margin and not waiting:
         if too_many_unscored(look, rules.margin):
             return Outcome.INCONCLUSIVE, Stopped.UNSCORED
         return Outcome.ROUTE, Stopped.DECIDED
     if look.interval.low > rules.margin:
         return Outcome.KEEP, Stopped.DECIDED
+    if look.judged is not None:
+        if waiting and last and labels_would_not_help(look, look.judged):
+            return Outcome.INCONCLUSIVE, Stopped.FUTILITY
+        ended = waiting and (last or _judge_is_sure(look, maximum, final_bound, rules))
+        return (Outcome.INCONCLUSIVE, Stopped.LABELS) if ended else None
     if last or look.ungraded:
         return None
     power = conditional_power(look.z, look.pairs, maximum, final_bound, look.margin, look.sd)
     return (Outcome.INCONCLUSIVE, Stopped.FUTILITY) if power < FUTILE_BELOW else None
+
+
+def labels_would_not_help(look: Look, state: JudgedState) -> bool:
+    """Whether a route has become so unlikely that people's time is better spent elsewhere: the
+    chance that all missing labels together show an equal candidate, from what the labels so far
+    say. Information, one over the squared standard error, takes the place of pairs."""
+    if state.gap_sd is None or state.aim_se is None or look.pairs == 0:
+        return False
+    now = round(look.pairs / state.gap_sd**2) if state.gap_sd else 0
+    then = max(now, round(1.0 / state.aim_se**2))
+    power = conditional_power(look.z, now, then, look.z_bound, look.margin, 1.0)
+    return power < FUTILE_BELOW
+
+
+def _judge_is_sure(look: Look, maximum: int, final_bound: float, rules: Rules) -> bool:
+    """Whether the judge alone would end the test here. Its word is no verdict, but it is when to
+    stop buying pairs and ask people for labels."""
+    assert look.judged is not None
+    raw = look.judged.raw
+    if raw.high < rules.margin or raw.low > rules.margin:
+        return True
+    z = look.judged.raw_z
+    power = conditional_power(z, look.pairs, maximum, final_bound, look.margin, look.sd)
+    return power < FUTILE_BELOW
 
 
 def _grades_in(pairs: Sequence[Pair]) -> int:

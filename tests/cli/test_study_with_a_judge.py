@@ -1,0 +1,213 @@
+"""A study whose answers only a judge can score, by the real command line and real servers."""
+
+import json
+import random
+
+import pytest
+
+from .judge_stand_in import Bias, StandIn, serving
+
+RUBRIC = "The reply solves the ticket."
+JUDGE_USD = (300 * 2.0 + 30 * 8.0) / 1e6
+
+
+def write_tickets(path, rows, bad_large, bad_small, seed=1):
+    """A recording of ``rows`` replies of each model, none of which any rule can judge; the truth
+    of each, which nobody is told."""
+    chance = random.Random(seed)
+    good, lines = {}, []
+    bad = {"large": bad_large, "small": bad_small}
+    faults = {m: set(chance.sample(range(rows), k)) for m, k in bad.items()}
+    for number in range(rows):
+        responses = {}
+        for model in bad:
+            text = f"Dear customer, as to ticket {number}, {chance.getrandbits(48):x} ({model[0]})."
+            good[text] = number not in faults[model]
+            message = {"role": "assistant", "content": text}
+            usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
+            choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+            completion = {"model": model, "choices": choices, "usage": usage}
+            responses[model] = {"completion": completion, "score": None}
+        messages = [{"role": "user", "content": f"Ticket {number}: where is parcel {number}?"}]
+        row = {"id": f"t/{number}", "task": "tickets", "request": {"messages": messages}}
+        lines.append(json.dumps({**row, "responses": responses}))
+    path.write_text("\n".join(lines) + "\n")
+    return good
+
+
+def configure(folder, replay_url, judge_url, allow='["127.0.0.1"]', **more):
+    folder.joinpath("downroute.yaml").write_text(
+        f"""\
+upstreams: {{replay: {{base_url: "{replay_url}"}}, court: {{base_url: "{judge_url}"}}}}
+models: {{small: {{upstream: replay}}, arbiter: {{upstream: court}}}}
+prices:
+  large: {{input: 2.5, output: 10}}
+  small: {{input: 0.15, output: 0.6}}
+  arbiter: {{input: 2, output: 8}}
+judge: {{model: arbiter, rubric: "{RUBRIC}", allow: {allow}}}
+tasks: {{tickets: {{scorer: rubric}}}}
+"""
+    )
+
+
+def grade_all(path, good):
+    """Fill a grading file in by the truth, as people who know their work would."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        sides = good[row["answer_a"]], good[row["answer_b"]]
+        row["grade"] = {
+            (True, True): "both", (True, False): "a", (False, True): "b", (False, False): "neither",
+        }[sides]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return len(rows)
+
+
+STUDY = ("study", "--baseline", "large", "--candidate", "small", "--yes", "--examples")
+
+
+@pytest.fixture
+def court(work, downroute, replay):
+    """Runs studies of a recording under a judge; gives the task's result each time."""
+
+    def study(rows, bad_large, bad_small, judge_of, rounds):
+        good = write_tickets(work / "tickets.jsonl", rows, bad_large, bad_small)
+        judge = judge_of(good)
+        results = []
+        with replay("tickets.jsonl") as url, serving(judge) as judge_url:
+            configure(work, url, judge_url)
+            assert downroute("import", "tickets.jsonl", "--served", "large").code == 0
+            grades = ()
+            for number in range(rounds):
+                file = f"labels{number}.jsonl"
+                ran = downroute(*STUDY, rows, "--json", "--export-grades", file, *grades)
+                results.append(json.loads(ran.out)["tasks"][0])
+                grade_all(work / file, good)
+                if not results[-1]["need"] or "labels" not in results[-1]["need"]:
+                    break
+                grades = ("--grades", file)
+        return results, judge
+
+    return study
+
+
+def lenient_to_small(good):
+    """Passes most of the small model's bad answers and few of the large one's."""
+    return StandIn(good, [Bias("(l)", 0.15, 0.02), Bias("(s)", 0.8, 0.02)])
+
+
+def test_a_biased_judge_alone_is_refused_and_labels_set_it_right(court):
+    results, _ = court(300, 15, 60, lenient_to_small, rounds=4)
+    first, last = results[0], results[-1]
+    assert first["verdict"] == "inconclusive"
+    assert first["stopped"] == "waiting for labels"
+    assert first["need"]["labels"] == 50
+    assert first["judge"]["raw_gap"] < 0.05
+    assert not first["judge"]["corrected"]
+    assert (first["gap"], first["evidence"] and first["evidence"]["gap"]) == (None, [-1.0, 1.0])
+    assert "no verdict" in first["message"]
+    assert last["verdict"] == "keep"
+    assert last["gap_low"] <= 0.15 <= last["gap_high"]
+    errors = last["judge"]["errors"]
+    assert errors["small"]["false_pass"]["rate"] > errors["large"]["false_pass"]["rate"]
+    assert last["judge"]["labels"] >= 50
+
+
+def test_a_fair_judge_and_enough_labels_route(court):
+    def fair(good):
+        return StandIn(good, [Bias("", 0.05, 0.02)])
+
+    results, _ = court(300, 12, 13, fair, rounds=5)
+    assert results[0]["verdict"] == "inconclusive"
+    assert results[-1]["verdict"] == "route"
+    assert results[-1]["gap_high"] < 0.05
+    assert results[-1]["judge"]["corrected"]
+    assert results[-1]["evidence"]["judge"] == "arbiter"
+    told = results[-1]["judge"]
+    assert told["cost_usd"] == pytest.approx((told["judged"] + told["repeated"]) * JUDGE_USD)
+
+
+def test_the_judge_is_told_of_no_model_and_sees_one_answer_at_a_time(court):
+    _, judge = court(60, 3, 3, lenient_to_small, rounds=1)
+    for body in judge.asked:
+        prompt = json.dumps(body["messages"])
+        assert body["model"] == "arbiter"
+        assert "small" not in prompt
+        assert "large" not in prompt
+        assert prompt.count("Dear customer") == 1
+
+
+def test_an_upstream_without_schemas_judges_all_the_same(court):
+    def plain(good):
+        return StandIn(good, [Bias("")], habit="refuses_schema")
+
+    results, judge = court(60, 3, 3, plain, rounds=1)
+    assert results[0]["judge"]["unscored"] == 0
+    assert results[0]["judge"]["judged"] == 120
+    assert "response_format" not in judge.asked[-1]
+
+
+def test_a_judge_that_repeats_the_answer_s_json_scores_nothing(court):
+    def echo(good):
+        return StandIn(good, [Bias("")], habit="echo")
+
+    results, _ = court(60, 3, 3, echo, rounds=1)
+    assert results[0]["unscored"] == 60
+    assert results[0]["judge"]["judged"] == 0
+    assert results[0]["verdict"] == "inconclusive"
+    [reason] = results[0]["judge"]["reasons"]
+    assert "code of its question" in reason
+
+
+def test_nothing_is_sent_to_a_judge_whose_host_was_not_named(work, downroute, replay):
+    good = write_tickets(work / "tickets.jsonl", 60, 3, 3)
+    judge = StandIn(good, [Bias("")])
+    with replay("tickets.jsonl") as url, serving(judge) as judge_url:
+        configure(work, url, judge_url, allow="[api.example.com]")
+        downroute("import", "tickets.jsonl", "--served", "large")
+        refused = downroute(*STUDY, "60")
+        assert refused.code == 2
+        assert "--judge-allow 127.0.0.1" in refused.err
+        assert judge.asked == []
+        allowed = downroute(*STUDY, "60", "--judge-allow", "127.0.0.1")
+        assert allowed.code == 101
+        assert "judge arbiter: 120 answers judged" in allowed.out
+        assert "label these 50 of 60" in allowed.out
+
+
+def test_judging_stays_within_the_budget_and_is_never_paid_twice(work, downroute, replay):
+    good = write_tickets(work / "tickets.jsonl", 100, 5, 5)
+    judge = StandIn(good, [Bias("")])
+    with replay("tickets.jsonl") as url, serving(judge) as judge_url:
+        configure(work, url, judge_url)
+        downroute("import", "tickets.jsonl", "--served", "large")
+        short = downroute(*STUDY, "100", "--budget", "0.05", "--json")
+        assert short.code == 102
+        told = json.loads(short.out)
+        assert 0.02 < told["spent_usd"] <= 0.05 + 32 * JUDGE_USD
+        before = len(judge.asked)
+        whole = json.loads(downroute(*STUDY, "100", "--json").out)
+        again = json.loads(downroute(*STUDY, "100", "--json").out)
+        assert before < len(judge.asked)
+        assert whole["tasks"][0]["judge"]["judged"] == 200
+        assert again["tasks"][0]["judge"] == whole["tasks"][0]["judge"]
+        bodies = [json.dumps(b, sort_keys=True) for b in judge.asked]
+        repeated = whole["tasks"][0]["judge"]["repeated"]
+        assert repeated > 0
+        assert len(bodies) == 200 + repeated
+        assert len(set(bodies)) == 200
+
+
+def test_pairs_are_judged_in_both_orders(work, downroute, replay):
+    good = write_tickets(work / "tickets.jsonl", 60, 3, 9)
+    judge = StandIn(good, [Bias("")])
+    with replay("tickets.jsonl") as url, serving(judge) as judge_url:
+        configure(work, url, judge_url)
+        text = (work / "downroute.yaml").read_text()
+        (work / "downroute.yaml").write_text(text.replace("scorer: rubric", "scorer: pairwise"))
+        downroute("import", "tickets.jsonl", "--served", "large")
+        told = json.loads(downroute(*STUDY, "60", "--json").out)["tasks"][0]["judge"]
+    assert told["both_orders"] == 60
+    assert told["flipped"] == 0
+    assert told["errors"] == {}
+    lost = sum(good[t] for t in good if "(l)" in t) - sum(good[t] for t in good if "(s)" in t)
+    assert told["raw_gap"] == pytest.approx(lost / 60)
