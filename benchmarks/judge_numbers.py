@@ -36,7 +36,8 @@ does: labels within strata of the judge's verdicts, one pseudo-observation per s
 STUDIES_NOTE = """\
 Whole studies of up to 400 pairs with looks at 100, 200, 300 and 400: people give the labels that
 are asked for until nothing is missing. Shares of route and keep, then mean pairs, labels and how
-often people were asked."""
+often people were asked. Scored without error, an equal candidate of a like task is routed in 84 %
+(above, discordance 13 %)."""
 
 
 def one_look(runs: int) -> Iterator[Row]:
@@ -61,7 +62,7 @@ def one_look(runs: int) -> Iterator[Row]:
 
 def whole_studies(runs: int) -> Iterator[Row]:
     for name, court in COURTS:
-        for gap, said in ((0.05, "route ≤ 5 %"), (0.0, "80 % power"), (0.10, "route 0 %")):
+        for gap, said in ((0.05, "route ≤ 5 %"), (0.0, ""), (0.10, "route 0 %")):
             found = sim.studies(replace(court, gap=gap), 400, runs if gap == 0.05 else runs // 4, 4)
             here = (
                 f"route {found.route:.1%}, keep {found.keep:.1%}, {found.pairs:.0f} pairs, "

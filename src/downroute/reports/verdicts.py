@@ -71,6 +71,8 @@ def next_step(task: Mapping[str, Json]) -> str:
         return "Stays on the baseline: shown to be worse by more than the margin."
     if need and need.get("grades"):
         return f"Grade {need['grades']} of {need['of']} pairs to decide it."
+    if need and need.get("labels"):
+        return f"Label {need['labels']} of {need['of']} judged pairs to decide it."
     if need:
         return f"About {need['pairs']:,} more pairs would decide it."
     return "Stays on the baseline: not shown, and more pairs would not help."
