@@ -22,7 +22,12 @@ from downroute.study.result import Floor, TaskResult
 from downroute.study.settings import StudySettings
 from downroute.study.verdict import Outcome, Stopped
 
-STYLE = {Outcome.ROUTE: "green", Outcome.KEEP: "red", Outcome.INCONCLUSIVE: "yellow"}
+STYLE = {
+    Outcome.ROUTE: "green",
+    Outcome.CASCADE: "green",
+    Outcome.KEEP: "red",
+    Outcome.INCONCLUSIVE: "yellow",
+}
 
 
 def print_left_out(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from downroute.importers.identity import Identities, source_id
 from downroute.importers.lines import Row, bad, read_rows
 from downroute.importers.openai_chat import answer_of, checked_messages, checked_request
 from downroute.prompts import digest, request_digest
-from downroute.records import BadRow, Call, Json, RecordedScore
+from downroute.records import Answer, BadRow, Call, Json, RecordedScore, Usage
 
 SOURCE = "recording"
 
@@ -41,6 +42,74 @@ def read_recordings(
         InputError: at once, where ``served`` is needed and not given, or answers in no file.
     """
     return _read(paths, _served(paths, served))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswer:
+    """One model's answer to one row, with what its source said of it; ``None`` = not recorded."""
+
+    answer: Answer
+    usage: Usage
+    score: float | None
+    self_check: float | None
+    latency_s: float | None
+    snapshot: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRow:
+    """One request with every model's answer, by model."""
+
+    task: str
+    row: str
+    request: Mapping[str, Json]
+    reference: Json
+    slice: str | None
+    answers: Mapping[str, RecordedAnswer]
+
+
+def read_answers(paths: Sequence[Path]) -> Iterator[RecordedRow | BadRow]:
+    """Every row with all its answers; an answer that cannot be read is left out and reported."""
+    for path in paths:
+        for row in read_rows(path):
+            if isinstance(row, BadRow):
+                yield row
+                continue
+            try:
+                yield from _answers(row)
+            except InputError as fault:
+                yield bad(row, str(fault))
+            except RecursionError:
+                yield bad(row, "JSON nested too deep")
+
+
+def _answers(row: Row) -> Iterator[RecordedRow | BadRow]:
+    if not fits(row.value):
+        raise InputError("no recording: request and responses are needed")
+    answers: dict[str, RecordedAnswer] = {}
+    for model, kept in row.value["responses"].items():
+        response = mapping(kept)
+        completion = mapping(response.get("completion"))
+        usage = usage_from_completion(completion)
+        try:
+            answers[str(model)] = RecordedAnswer(
+                answer_of(completion),
+                dataclasses.replace(usage, estimated=response.get("usage_estimated") is True),
+                _share(response, "score"),
+                _share(response, "self_check"),
+                number(response.get("latency_s")),
+                text(completion.get("model")),
+            )
+        except InputError as fault:
+            yield bad(row, f"{model}: {fault}")
+    yield RecordedRow(
+        text(row.value.get("task")) or "recording",
+        _row_id(row.value),
+        _request(row.value),
+        row.value.get("reference"),
+        text(row.value.get("slice")),
+        answers,
+    )
 
 
 def _served(paths: Sequence[Path], served: str | None) -> str:

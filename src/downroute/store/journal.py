@@ -128,6 +128,11 @@ class Journal:
             found = ((key, _get(connection, key)) for key in keys)
             return {key: entry for key, entry in found if entry is not None}
 
+    def upstreams(self, model: str) -> list[str]:
+        """Where ``model`` was ever asked."""
+        with self._database.reading() as connection:
+            return [row[0] for row in connection.execute(_UPSTREAMS, (model,)).fetchall()]
+
     def unfinished(self, study_id: str | None = None) -> list[Ask]:
         """The asks (of one study) that never finished, oldest first: possibly paid."""
         with self._database.reading() as connection:
@@ -186,6 +191,7 @@ _GET = f"""
     SELECT answer, {_USAGE}, cost_usd, latency_s, status, error,
            (SELECT sum(coalesce(tries, 1)) FROM same)
     FROM same WHERE finished_at IS NOT NULL ORDER BY n DESC LIMIT 1"""
+_UPSTREAMS = "SELECT DISTINCT upstream FROM asks WHERE model = ? ORDER BY upstream"
 _UNFINISHED = f"""
     SELECT {_KEY}, study, asked_at, estimated_cost_usd FROM asks
     WHERE finished_at IS NULL AND (? IS NULL OR study = ?) ORDER BY n"""

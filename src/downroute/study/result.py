@@ -16,6 +16,7 @@ from downroute.study.verdict import Outcome, Stopped
 
 REPLACE_WORDS = {
     Outcome.ROUTE: "safe",
+    Outcome.CASCADE: "cascade",
     Outcome.KEEP: "unsafe",
     Outcome.INCONCLUSIVE: "inconclusive",
 }

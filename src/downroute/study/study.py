@@ -308,7 +308,12 @@ def failed_call_of(task: str, config: Settings) -> str:
     return config.tasks[task].failed_call if task in config.tasks else "unscored"
 
 
-_PREFERENCE = {Outcome.ROUTE: 0, Outcome.INCONCLUSIVE: 1, Outcome.KEEP: 2}
+_PREFERENCE = {
+    Outcome.ROUTE: 0,
+    Outcome.CASCADE: 1,
+    Outcome.INCONCLUSIVE: 2,
+    Outcome.KEEP: 3,
+}
 
 
 def _price_order(candidate: Candidate) -> float:

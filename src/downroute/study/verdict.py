@@ -22,9 +22,11 @@ FUTILE_BELOW = 0.05
 
 
 class Outcome(StrEnum):
-    """What the test says of the candidate alone."""
+    """What a study says of the candidate."""
 
     ROUTE = "route"
+    CASCADE = "cascade"
+    """Not alone, but with its risky answers escalated to the baseline."""
     KEEP = "keep"
     INCONCLUSIVE = "inconclusive"
 
