@@ -3,7 +3,7 @@ concurrency.
 
     python benchmarks/study_wall_time.py
 
-One task of 500 requests whose answers never decide before the last look, on `downroute replay`
+One task of 400 requests whose answers never decide before the last look, on `downroute replay`
 with a fixed latency, through the real command line; start-up and reading the log included.
 """
 
@@ -19,39 +19,45 @@ import time
 from pathlib import Path
 
 DOWNROUTE = [sys.executable, "-m", "downroute"]
-REQUESTS, LATENCY_S, CONCURRENCY = 500, 0.5, 16
+REQUESTS, LATENCIES_S, CONCURRENCY = 400, (0.5, 1.0, 2.0), 16
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        write_recording(work / "log.jsonl")
-        run(work, "import", "log.jsonl", "--served", "large")
-        server = subprocess.Popen(
-            [*DOWNROUTE, "replay", "log.jsonl", "--port", "0", "--latency", str(LATENCY_S)],
-            cwd=work, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        try:
-            assert server.stdout is not None
-            url = re.search(r"http://[\d.:]+", server.stdout.readline())
-            assert url is not None
-            began = time.monotonic()
-            told = run(
-                work, "study", "--baseline", "large", "--candidate", "small", "--upstream",
-                url.group(), "--yes", "--json", "--concurrency", str(CONCURRENCY),
-            )  # fmt: skip
-            took = time.monotonic() - began
-        finally:
-            server.terminate()
-            server.wait()
-    asked = json.loads(told)["tasks"][0]["examples"]
-    least = asked * LATENCY_S / CONCURRENCY
     print("| pairs | latency | concurrency | least possible | wall time | ratio |")
     print("|---|---|---|---|---|---|")
-    print(
-        f"| {asked} | {LATENCY_S} s | {CONCURRENCY} | {least:.1f} s | {took:.1f} s | "
-        f"{took / least:.2f} |"
-    )
+    for latency_s in LATENCIES_S:
+        with tempfile.TemporaryDirectory() as folder:
+            asked, took = measure(Path(folder), latency_s)
+        least = asked * latency_s / CONCURRENCY
+        print(
+            f"| {asked} | {latency_s} s | {CONCURRENCY} | {least:.1f} s | {took:.1f} s | "
+            f"{took / least:.2f} |",
+            flush=True,
+        )
+
+
+def measure(work: Path, latency_s: float) -> tuple[int, float]:
+    """How many pairs were measured, and in how many seconds."""
+    write_recording(work / "log.jsonl")
+    run(work, "import", "log.jsonl", "--served", "large")
+    server = subprocess.Popen(
+        [*DOWNROUTE, "replay", "log.jsonl", "--port", "0", "--latency", str(latency_s)],
+        cwd=work, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert server.stdout is not None
+        url = re.search(r"http://[\d.:]+", server.stdout.readline())
+        assert url is not None
+        began = time.monotonic()
+        told = run(
+            work, "study", "--baseline", "large", "--candidate", "small", "--upstream",
+            url.group(), "--yes", "--json", "--concurrency", str(CONCURRENCY),
+        )  # fmt: skip
+        took = time.monotonic() - began
+    finally:
+        server.terminate()
+        server.wait()
+    return json.loads(told)["tasks"][0]["examples"], took
 
 
 def write_recording(path: Path) -> None:

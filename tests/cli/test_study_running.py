@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -184,3 +190,40 @@ def test_changing_only_the_scorer_scores_again_without_a_call(work, imported, do
     assert len(lines(work / "asked.jsonl")) == asked
     assert json.loads(other.out)["tasks"][0]["scorer"].startswith("contains")
     assert json.loads(other.out)["spent_usd"] == 0
+
+
+def test_killed_at_any_moment_on_a_bad_upstream_nothing_journalled_is_asked_again(
+    work, imported, downroute, replay
+):
+    imported(200, large=2, small=2)
+    log = work / "asked.jsonl"
+    options = ("--yes", "--json", "--concurrency", "4", "--no-floor")
+    faults = ("--fail", "0.1", "--faults", "server_error,drop,garbled", "--latency", "0.03")
+    with replay("triage.jsonl", "--log", str(log), *faults) as url:
+        for moment in (1, 25):
+            before = len(lines(log))
+            killed = subprocess.Popen(
+                [sys.executable, "-m", "downroute", *PAIR, *options, "--upstream", url],
+                cwd=work, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+            while len(lines(log)) < before + moment:
+                assert killed.poll() is None
+                time.sleep(0.01)
+            killed.send_signal(signal.SIGKILL)
+            killed.wait()
+        done = downroute(*PAIR, *options, "--upstream", url)
+    assert done.code == 0, done.err
+    (task,) = json.loads(done.out)["tasks"]
+    last = task["looks"][-1]
+    assert last["pairs"] + last["unscored"] == task["examples"]
+    with closing(sqlite3.connect(work / ".downroute" / "store.db")) as store:
+        asks = "SELECT count(*), count(DISTINCT request_digest) FROM asks WHERE finished_at "
+        total, distinct = store.execute(f"{asks} IS NOT NULL AND error IS NULL").fetchone()
+        ((never_finished,),) = store.execute(
+            "SELECT count(*) FROM asks WHERE finished_at IS NULL"
+        ).fetchall()
+    assert total == distinct, "an answer in the journal was asked for again"
+    answered = Counter(
+        line["digest"] for line in lines(log) if line["status"] == 200 and line["complete"]
+    )
+    assert sum(n - 1 for n in answered.values()) <= never_finished <= 2 * 4

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from downroute.errors import ConfigError
 from downroute.providers.client import Client, Timing
+from downroute.providers.replay.faults import Fault
 from downroute.providers.replay.recordings import load
 from downroute.providers.replay.server import serving
 from downroute.providers.replay.settings import ReplaySettings
@@ -353,3 +354,22 @@ def test_it_gets_every_answer_from_a_replay_that_fails_often(recording: Path) ->
     assert {r.answer.text for r in replies} == {"Only here"}
     assert max(r.tries for r in replies) > 2
     assert any(r.unanswered_tries for r in replies)
+
+
+@pytest.mark.parametrize("fault", ["hang", "garbled"])
+def test_replay_can_hang_and_garble_and_the_client_says_which(recording: Path, fault: str) -> None:
+    async def no_pause(_: float) -> None:
+        pass
+
+    async def run() -> Reply:
+        settings = ReplaySettings(fail_rate=1.0, faults=(Fault(fault),))
+        async with serving(load([recording]), settings) as url:
+            options: Any = {"timing": Timing(sleep=no_pause), "timeout_s": 0.2, "max_retries": 1}
+            async with Client(url, **options) as client:
+                request = {"model": "small", "messages": [{"role": "user", "content": "Sure?"}]}
+                return await client.ask(request)
+
+    reply = asyncio.run(run())
+    said = {"hang": "did not answer within 0.2 s", "garbled": "answered what is no completion"}
+    assert reply.error is not None and said[fault] in reply.error
+    assert (reply.tries, reply.unanswered_tries) == (2, 2)

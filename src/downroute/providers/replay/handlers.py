@@ -22,7 +22,8 @@ from downroute.providers.replay.settings import ReplaySettings
 from downroute.records import Json
 
 LARGEST_BODY_BYTES = 64 * 2**20
-LONGEST_HANG_S = 3600.0
+HANG_STEP_S = 0.1
+"""How often a reply that hangs looks whether anybody still waits."""
 
 _DONE = b"data: [DONE]\n\n"
 
@@ -92,7 +93,7 @@ class _Replay:
             self._finish(served, started_s, status=REFUSALS[fault].status)
             return _refused(REFUSALS[fault], served.id)
         if fault is Fault.HANG:
-            return await self._hang(served, started_s)
+            return await self._hang(http, served, started_s)
         body = completion_body(answer, asked, completion_id=served.id, created=int(served.at))
         served.usage = None if fault else body["usage"]
         ends_s = started_s + self._latency_s(answer)
@@ -136,12 +137,11 @@ class _Replay:
             self._finish(served, started_s, status=200, complete=not gone)
         return web.json_response(body, headers={"x-request-id": served.id})
 
-    async def _hang(self, served: Served, started_s: float) -> web.Response:
-        try:
-            await asyncio.sleep(LONGEST_HANG_S)
-        finally:
-            self._finish(served, started_s, status=None, complete=False)
-        return _refused(Refusal(504, "nothing came of it (a fault made by --fail)"), served.id)
+    async def _hang(self, http: web.Request, served: Served, started_s: float) -> web.Response:
+        self._finish(served, started_s, status=None, complete=False)
+        while http.transport is not None and not http.transport.is_closing():  # noqa: ASYNC110
+            await asyncio.sleep(HANG_STEP_S)
+        return web.Response(status=499)
 
     async def _stream(
         self,
