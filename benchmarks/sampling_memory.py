@@ -8,11 +8,15 @@ each behind one system prompt, a tenth exact repeats, a tenth near duplicates.
 
 from __future__ import annotations
 
+import json
 import random
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from downroute.records import Answer, Call
 from downroute.study.sampling import Sampler
@@ -39,6 +43,28 @@ def main() -> None:
         f"{peak_mib() - before:.0f} | {dict(sampler.left_out)} |"
     )
     assert len(drawn) == 500
+    del sampler
+    whole_plan(count)
+
+
+def whole_plan(count: int) -> None:
+    """The same calls imported, and `study --plan` over them, as a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        with (work / "log.jsonl").open("w") as log:
+            for call in calls(count):
+                assert call.request is not None
+                said = [*call.request["messages"], {"role": "assistant", "content": "yes"}]
+                log.write(json.dumps({"model": "large", "messages": said}) + "\n")
+        command = [sys.executable, "-m", "downroute"]
+        quiet = {"cwd": work, "stdout": subprocess.DEVNULL, "check": True}
+        subprocess.run([*command, "import", "log.jsonl"], **quiet)
+        began = time.perf_counter()
+        subprocess.run([*command, "study", "--baseline", "large", "--candidate", "small",
+                        "--plan"], **quiet)  # fmt: skip
+        took = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print(f"`study --plan` over them: {took:.1f} s, peak {peak:.0f} MiB")
 
 
 def calls(count: int) -> Iterator[Call]:

@@ -8,7 +8,7 @@ from downroute.providers.replies import Reply
 from downroute.records import Answer, Example, Usage
 from downroute.store import Store
 from downroute.study.budget import Budget
-from downroute.study.measurement import Candidate, Measuring, Paying
+from downroute.study.measurement import Candidate, Manner, Measuring, Paying
 
 USAGE = Usage(100, 10)
 RATES = rates_per_million(1.0, 1.0)
@@ -36,7 +36,7 @@ async def answered(request):
     return Reply(status=200, body=body, answer=Answer("yes"), usage=USAGE, latency_s=0.1)
 
 
-def measured(tmp_path, allowed_calls, steps, ask=answered):
+def measured(tmp_path, allowed_calls, steps, ask=answered, manner=None):
     """What ``steps``, given a `Measuring` whose budget allows so many calls, return."""
 
     async def run():
@@ -45,7 +45,7 @@ def measured(tmp_path, allowed_calls, steps, ask=answered):
             paying = Paying("s", store.journal, budget, lambda task, model: None)
             slots = asyncio.Semaphore(2)
             candidate = Candidate("m", "u", lambda r: r, ask, slots, 2, RATES)
-            return await steps(Measuring("t", candidate, paying))
+            return await steps(Measuring("t", candidate, paying, manner))
 
     return asyncio.run(run())
 
@@ -81,3 +81,36 @@ def test_nothing_new_is_sent_once_it_is_finished(tmp_path):
         return len(asked)
 
     assert measured(tmp_path, 100, steps, slow) <= 3
+
+
+def test_a_call_that_never_comes_through_is_unscored_or_failed_as_the_task_says(tmp_path):
+    async def busy(request):
+        return Reply(status=503, error="up answered 503: busy", tries=5)
+
+    for failed_call, value in (("unscored", None), ("fail", 0.0)):
+
+        async def steps(measuring):
+            return await measuring.measure(examples(1))
+
+        (found,) = measured(
+            tmp_path / failed_call, 100, steps, busy, Manner(failed_call=failed_call)
+        )
+        assert found.score.value == value and "503" in found.score.reason
+
+
+def test_repeats_are_asked_one_by_one_and_kept_apart(tmp_path):
+    asked = []
+
+    async def counting(request):
+        asked.append(request)
+        return await answered(request)
+
+    async def steps(measuring):
+        first = await measuring.measure(examples(2))
+        await measuring.finish()
+        return first
+
+    found = measured(tmp_path, 100, steps, counting, Manner(repeats=3))
+    assert [len(m.more) for m in found] == [2, 2] and len(asked) == 6
+    again = measured(tmp_path, 100, steps, counting, Manner(repeats=4))
+    assert [len(m.more) for m in again] == [3, 3] and len(asked) == 8
