@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from downroute.records import Json
+from downroute.remembered import Remembered
 
 DELIVERY_KEYS = frozenset({"model", "stream", "stream_options", "metadata", "user", "store", "n"})
 """Body keys that say who is asked and how the answer is delivered, not what is asked."""
@@ -31,7 +32,7 @@ def content_text(content: Json) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, Sequence):
-        parts = (p for p in content if isinstance(p, Mapping))
+        parts = (p for p in content if isinstance(p, (dict, Mapping)))
         return "\n".join(p["text"] for p in parts if isinstance(p.get("text"), str))
     return ""
 
@@ -50,30 +51,41 @@ def system_text(request: Mapping[str, Json]) -> str:
     )
 
 
-def tool_schemas(request: Mapping[str, Json]) -> dict[str, Json]:
+def tool_schemas(request: Mapping[str, Json]) -> Mapping[str, Json]:
     """Each offered function's name → its parameters schema (``{}`` where it names none)."""
+    tools = request.get("tools")
+    return _schemas_of(tools) if tools else {}
+
+
+def _tool_schemas(tools: Json) -> Mapping[str, Json]:
     found: dict[str, Json] = {}
-    for tool in _mappings(request.get("tools")):
+    for tool in _mappings(tools):
         function = tool.get("function")
-        if isinstance(function, Mapping) and isinstance(function.get("name"), str):
+        if isinstance(function, (dict, Mapping)) and isinstance(function.get("name"), str):
             found[function["name"]] = function.get("parameters") or {}
     return found
+
+
+_schemas_of = Remembered(_tool_schemas)
 
 
 def response_schema(request: Mapping[str, Json]) -> Mapping[str, Json] | None:
     """The JSON Schema the request asks its answer to follow, if it brings one."""
     wanted = request.get("response_format")
-    if not isinstance(wanted, Mapping) or wanted.get("type") != "json_schema":
+    if not isinstance(wanted, (dict, Mapping)) or wanted.get("type") != "json_schema":
         return None
     inner = wanted.get("json_schema")
-    schema = inner.get("schema") if isinstance(inner, Mapping) else None
-    return schema if isinstance(schema, Mapping) else None
+    schema = inner.get("schema") if isinstance(inner, (dict, Mapping)) else None
+    return schema if isinstance(schema, (dict, Mapping)) else None
 
 
 def wants_json(request: Mapping[str, Json]) -> bool:
     """True where the request asks for a JSON answer, with or without a schema."""
     wanted = request.get("response_format")
-    return isinstance(wanted, Mapping) and wanted.get("type") in ("json_schema", "json_object")
+    return isinstance(wanted, (dict, Mapping)) and wanted.get("type") in (
+        "json_schema",
+        "json_object",
+    )
 
 
 def request_digest(request: Mapping[str, Json]) -> str:
@@ -96,12 +108,12 @@ def canonical_request(request: Mapping[str, Json]) -> dict[str, Json]:
 def _mappings(value: Json) -> Iterator[Mapping[str, Json]]:
     """The objects in a list; nothing where a client sent something else."""
     for entry in value if isinstance(value, (list, tuple)) else ():
-        if isinstance(entry, Mapping):
+        if isinstance(entry, (dict, Mapping)):
             yield entry
 
 
 def _plain(value: Json) -> Json:
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return {
             k: _text_or_parts(v) if k == "content" else _plain(v)
             for k, v in value.items()
@@ -114,6 +126,6 @@ def _plain(value: Json) -> Json:
 
 def _text_or_parts(content: Json) -> Json:
     parts = isinstance(content, (list, tuple))
-    if parts and all(isinstance(p, Mapping) and p.get("type") == "text" for p in content):
+    if parts and all(isinstance(p, (dict, Mapping)) and p.get("type") == "text" for p in content):
         return content_text(content)
     return _plain(content)

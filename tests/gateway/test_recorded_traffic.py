@@ -17,7 +17,7 @@ from downroute.providers.replay.server import serving
 from .running import Loop, Start
 
 RECORDED = Path(__file__).resolve().parents[2] / ".." / "shared" / "recorded"
-TASKS = ("gsm", "numersense")
+TASKS = ("gsm", "numersense", "rag-json")
 ROWS = 25
 POLICY = """
 version: 1
@@ -76,3 +76,42 @@ def test_recorded_requests_are_answered_by_the_model_their_task_was_proven_for(
             assert said == wanted
             assert answer.headers["x-downroute-model"] == model
     assert {c.model for c in gateway.calls(ROWS)} == {model}
+
+
+SCHEMAS = """
+version: 1
+routes:
+  - {task: rag-json, models: [llama-3-8b, gpt-4o], unproven: true}
+"""
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_no_malformed_answer_reaches_who_asked_by_schema_but_the_last_model_s_own(
+    start: Start, recorded: str, streamed: bool
+) -> None:
+    gateway = start(SCHEMAS, f"upstreams: {{replay: {{base_url: '{recorded}'}}}}")
+    small, caught = {True: 0, False: 0}, 0
+    with gateway.client() as client:
+        for row in rows("rag-json"):
+            schema = {"name": "row", "schema": row["schema"]}
+            answer = client.chat.completions.with_raw_response.create(
+                model="gpt-4o",
+                messages=row["request"]["messages"],
+                response_format={"type": "json_schema", "json_schema": schema},
+                stream=streamed,
+                extra_headers={"x-downroute-task": "rag-json"},
+            )
+            parsed: Any = answer.parse()
+            said = (
+                "".join(c.choices[0].delta.content or "" for c in parsed)
+                if streamed
+                else parsed.choices[0].message.content
+            )
+            model = answer.headers["x-downroute-model"]
+            follows = row["responses"]["llama-3-8b"]["score"] == 1.0
+            small[follows] += 1
+            caught += model == "gpt-4o"
+            assert (model == "llama-3-8b") is follows
+            sent = row["responses"][model]["completion"]["choices"][0]["message"]["content"]
+            assert said == sent
+    assert min(small.values()) > 0 and caught == small[False]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import msgspec
+
 from downroute.answers.tolerant_json import parse_tolerantly
 from downroute.records import Json
 
@@ -85,6 +87,11 @@ def _strictly(text: str) -> tuple[Any] | None:
     stripped = text.strip(" \t\r\n")
     if stripped[:1] not in _FIRST:
         return None
+    try:
+        return (msgspec.json.decode(stripped),)
+    except (ValueError, RecursionError):
+        pass
+    # The standard library also takes half a surrogate pair and numbers without bounds.
     try:
         return (_DECODER.decode(stripped),)
     except (ValueError, RecursionError):

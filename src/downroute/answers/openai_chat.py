@@ -20,34 +20,41 @@ def answer_from_completion(body: Mapping[str, Json], choice: int = 0) -> Answer:
     if not isinstance(choices, list) or not choice < len(choices):
         return Answer()
     picked = choices[choice]
-    if not isinstance(picked, Mapping):
+    if not isinstance(picked, (dict, Mapping)):
         return Answer()
     message = picked.get("message")
-    answer = answer_from_message(message if isinstance(message, Mapping) else {})
-    return Answer(
-        text=answer.text,
-        tool_calls=answer.tool_calls,
-        finish_reason=_text(picked.get("finish_reason")),
-        refusal=answer.refusal,
-        logprobs=_logprobs(picked.get("logprobs")),
+    return _answer(
+        message if isinstance(message, (dict, Mapping)) else {},
+        _text(picked.get("finish_reason")),
+        _logprobs(picked.get("logprobs")),
     )
 
 
 def answer_from_message(message: Mapping[str, Json]) -> Answer:
     """The answer in an assistant message, as logs of whole conversations hold it."""
+    return _answer(message)
+
+
+def _answer(
+    message: Mapping[str, Json],
+    finish_reason: str | None = None,
+    logprobs: tuple[TokenLogprob, ...] | None = None,
+) -> Answer:
     content = message.get("content")
     calls = message.get("tool_calls")
     return Answer(
-        text=content_text(content) if content is not None else None,
-        tool_calls=tuple(_tool_calls(calls if isinstance(calls, list) else [])),
+        text=content if content is None or isinstance(content, str) else content_text(content),
+        tool_calls=tuple(_tool_calls(calls)) if isinstance(calls, list) else (),
+        finish_reason=finish_reason,
         refusal=_text(message.get("refusal")),
+        logprobs=logprobs,
     )
 
 
 def usage_from_completion(body: Mapping[str, Json]) -> Usage:
     """The usage block of a completion or of a stream's last chunk; missing fields stay ``None``."""
     usage = body.get("usage")
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, (dict, Mapping)):
         return Usage()
     prompt_details = usage.get("prompt_tokens_details")
     output_details = usage.get("completion_tokens_details")
@@ -71,7 +78,7 @@ def completion_from_chunks(chunks: Iterable[Mapping[str, Json]]) -> dict[str, Js
             body["usage"] = chunk["usage"]
         parts = chunk.get("choices")
         for part in parts if isinstance(parts, list) else ():
-            if isinstance(part, Mapping):
+            if isinstance(part, (dict, Mapping)):
                 _add_delta(choices, part)
     body["choices"] = [choices[i] for i in sorted(choices)]
     for choice in body["choices"]:
@@ -104,16 +111,16 @@ def _add_delta(choices: dict[int, dict[str, Any]], part: Mapping[str, Json]) -> 
     )
     message = choice["message"]
     delta = part.get("delta")
-    delta = delta if isinstance(delta, Mapping) else {}
+    delta = delta if isinstance(delta, (dict, Mapping)) else {}
     for key in ("content", "refusal"):
         if isinstance(delta.get(key), str):
             message[key] = (message.get(key) or "") + delta[key]
     calls = delta.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, Mapping):
+        if isinstance(call, (dict, Mapping)):
             _add_tool_delta(message.setdefault("tool_calls", {}), call)
     logprobs = part.get("logprobs")
-    if isinstance(logprobs, Mapping) and isinstance(logprobs.get("content"), list):
+    if isinstance(logprobs, (dict, Mapping)) and isinstance(logprobs.get("content"), list):
         kept = choice.setdefault("logprobs", {"content": []})
         kept["content"].extend(logprobs["content"])
     if part.get("finish_reason") is not None:
@@ -127,7 +134,7 @@ def _add_tool_delta(calls: dict[int, dict[str, Any]], delta: Mapping[str, Json])
     if delta.get("id"):
         call["id"] = delta["id"]
     function = delta.get("function")
-    if isinstance(function, Mapping):
+    if isinstance(function, (dict, Mapping)):
         for key in ("name", "arguments"):
             if isinstance(function.get(key), str):
                 call["function"][key] += function[key]
@@ -135,8 +142,8 @@ def _add_tool_delta(calls: dict[int, dict[str, Any]], delta: Mapping[str, Json])
 
 def _tool_calls(calls: list[Json]) -> Iterable[ToolCall]:
     for call in calls:
-        function = call.get("function") if isinstance(call, Mapping) else None
-        if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        function = call.get("function") if isinstance(call, (dict, Mapping)) else None
+        if not isinstance(function, (dict, Mapping)) or not isinstance(function.get("name"), str):
             continue
         arguments = function.get("arguments")
         if not isinstance(arguments, str):
@@ -145,7 +152,7 @@ def _tool_calls(calls: list[Json]) -> Iterable[ToolCall]:
 
 
 def _logprobs(block: Json) -> tuple[TokenLogprob, ...] | None:
-    content = block.get("content") if isinstance(block, Mapping) else None
+    content = block.get("content") if isinstance(block, (dict, Mapping)) else None
     if not isinstance(content, list):
         return None
     return tuple(_token(t) for t in content if _is_token(t))
@@ -165,14 +172,14 @@ def _token(entry: Mapping[str, Json]) -> TokenLogprob:
 
 
 def _is_token(entry: Json) -> bool:
-    logprob = entry.get("logprob") if isinstance(entry, Mapping) else None
+    logprob = entry.get("logprob") if isinstance(entry, (dict, Mapping)) else None
     if not isinstance(logprob, (int, float)) or isinstance(logprob, bool):
         return False
     return -1e9 < logprob < 1e9
 
 
 def _detail(block: Json, key: str) -> int | None:
-    return _count(block.get(key)) if isinstance(block, Mapping) else None
+    return _count(block.get(key)) if isinstance(block, (dict, Mapping)) else None
 
 
 def _count(value: Json) -> int | None:

@@ -11,6 +11,7 @@ import jsonschema_rs
 import msgspec
 
 from downroute.records import Json
+from downroute.remembered import Remembered
 
 BACKTRACK_LIMIT = 100_000
 """Steps after which a `pattern` counts as not matching: schemas come with requests, and a
@@ -26,6 +27,9 @@ class Validity:
     reason: str | None = None
 
 
+_VALID = Validity(True)
+
+
 def validate(value: Json, schema: Json) -> Validity:
     """``value`` against ``schema`` (draft 2020-12, unless its ``$schema`` says otherwise)."""
     compiled = _compiled(schema)
@@ -33,7 +37,7 @@ def validate(value: Json, schema: Json) -> Validity:
         return Validity(None, compiled)
     try:
         if compiled.is_valid(value):
-            return Validity(True)
+            return _VALID
         return Validity(False, _first_fault(compiled, value))
     except ValueError:
         return Validity(False, "not comparable with a schema")
@@ -65,13 +69,16 @@ def matches(text: str, pattern: str) -> bool | None:
     return validate(text, {"type": "string", "pattern": pattern}).valid
 
 
-def _compiled(schema: Json) -> jsonschema_rs.Validator | str:
+def _compile(schema: Json) -> jsonschema_rs.Validator | str:
     if not isinstance(schema, (Mapping, bool)):
         return f"a JSON Schema is an object, this one is {type(schema).__name__}"
     try:
         return _compiled_text(msgspec.json.encode(schema))
     except (TypeError, ValueError, RecursionError) as fault:
         return f"the schema is no JSON: {fault}"
+
+
+_compiled = Remembered(_compile)
 
 
 @lru_cache(maxsize=512)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from downroute.answers.json_value import read_json
 from downroute.prompts import canonical_json
 from downroute.records import Answer, Json, ToolCall
 
@@ -56,7 +57,11 @@ def calls_key(answer: Answer) -> tuple[str, ...]:
 def _arguments(call: ToolCall) -> Mapping[str, Json] | None:
     if not call.arguments.strip():
         return {}
+    found = read_json(call.arguments)
+    if found is not None:
+        return found.value if isinstance(found.value, dict) else None
     try:
+        # Python's reader also takes NaN, which models do write.
         value = json.loads(call.arguments)
     except (ValueError, RecursionError):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,7 @@ from downroute.gateway.sse import ChunkReader
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
 from downroute.gateway.user_checks import UserChecks
 from downroute.records import Answer, Attempt, Json, Purpose, Usage
-from downroute.routing.judging import judged, opinion, parameters_for_judging
+from downroute.routing.judging import UNJUDGED, judged, opinion, parameters_for_judging
 
 NO_COMPLETION = "no chat completion"
 ERROR_IN_STREAM = "error in the stream"
@@ -194,6 +193,14 @@ class Asking:
         usage = usage_from_completion(completion) if completion else Usage()
         if error is None and not (completion and completion["choices"]):
             error = NO_COMPLETION
+        found = UNJUDGED
+        if ask.judge and error is None and completion is not None:
+            try:
+                found = judged(ask.call.plan.route, completion, ask.call.body)
+            except Exception as fault:
+                # An answer that cannot be judged is not good enough; another model is asked.
+                say(logging.ERROR, "check failed to run", kind=type(fault).__name__)
+                error = "the answer could not be checked"
         attempt = Attempt(
             ask.model,
             ask.purpose,
@@ -205,15 +212,11 @@ class Asking:
             first_byte_s=first_byte_s,
             finish_reason=finish_reason(completion) if completion else None,
             snapshot=snapshot(completion) if completion else None,
+            checks=found.checks,
+            signals=found.signals,
+            score=found.score,
         )
-        if not ask.judge or error is not None or completion is None:
-            return attempt, ()
-        try:
-            return judged(attempt, ask.call.plan.route, completion, ask.call.body)
-        except Exception as fault:
-            # An answer that cannot be judged is not good enough; another model is asked.
-            say(logging.ERROR, "check failed to run", kind=type(fault).__name__)
-            return dataclasses.replace(attempt, error="the answer could not be checked"), ()
+        return attempt, found.answers
 
 
 def _begun(ask: _Ask, status: int) -> Attempt:

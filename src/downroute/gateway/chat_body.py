@@ -7,6 +7,7 @@ has no business with reaches the upstream byte for byte.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from downroute.config import ModelSettings
@@ -17,6 +18,12 @@ from downroute.providers.parameters import adapt
 from downroute.records import Json
 
 _LISTS = frozenset({"messages", "tools"})
+
+_THE_SAME = frozenset({"tools", "response_format"})
+"""Members that a service sends over and over. Equal ones are one value, not to be changed, so that
+what is found out about a schema is found out once."""
+_LONGEST_KEPT = 256 * 1024
+_decoded = lru_cache(maxsize=256)(json_text.decode)
 
 
 class ChatBody(Mapping[str, Json]):
@@ -49,6 +56,15 @@ class ChatBody(Mapping[str, Json]):
             message = 'the body names no model; add "model": "NAME"'
             return Refusal(400, message, param="model", code="missing_model")
         return cls(text, fields, model)
+
+    def get(self, key: str, default: Json = None) -> Json:
+        """As of any mapping; most keys asked for are not there, and exceptions take time."""
+        if key in self._values:
+            return self._values[key]
+        return self[key] if key in self._fields else default
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._fields
 
     def __getitem__(self, key: str) -> Json:
         if key not in self._values:
@@ -100,8 +116,12 @@ class ChatBody(Mapping[str, Json]):
         )
 
     def _read(self, key: str) -> Json:
+        raw = self._fields[key]
         try:
-            value = json_text.decode(self._fields[key])
+            if key in _THE_SAME and len(text := bytes(raw)) <= _LONGEST_KEPT:
+                value = _decoded(text)
+            else:
+                value = json_text.decode(raw)
         except ValueError:
             return None
         return None if key in _LISTS and not isinstance(value, list) else value

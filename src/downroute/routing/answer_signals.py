@@ -14,13 +14,15 @@ from downroute.answers.tool_calls import parsed_calls
 from downroute.records import Json
 from downroute.routing.reading import Reading
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"[0-9][0-9.,]*")
 _HEDGE = re.compile(
     r"\b(?:maybe|perhaps|probably|possibly|might|unclear|uncertain|unsure|not sure|likely|appears"
     r"|seems|assum(?:e|ed|es|ing|ption)|approximately|however|wait|actually|vielleicht"
     r"|wahrscheinlich|peut-être|quizás)\b",
     re.IGNORECASE,
 )
+_PLAIN_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
+_LONGEST_NUMBER = 80
 _LONGEST = 100_000
 
 
@@ -130,8 +132,11 @@ def empty_fields(reading: Reading) -> float | None:
 
 
 def _final_number(reading: Reading) -> float | None:
+    text = reading.final_text
+    if _PLAIN_NUMBER.fullmatch(text):
+        return float(text)
     said = reading.final
-    if said.missing is not None or len(reading.final_text.split()) > 5:
+    if said.missing is not None or len(text) > _LONGEST_NUMBER or len(text.split()) > 5:
         return None
     number = as_number(said.value)
     return None if number is None else number.value

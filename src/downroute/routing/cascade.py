@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from downroute.records import (
     Attempt,
@@ -14,6 +14,7 @@ from downroute.records import (
     Route,
     SecondOpinion,
 )
+from downroute.remembered import Remembered
 from downroute.routing.checks import checks_of
 
 PASSED = "passed"
@@ -23,8 +24,7 @@ MISSING = "_missing"
 """What the name of a signal's indicator ends in: 1 where the signal is missing, else 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What bounds this request. ``time_left_s``: no further model is asked once it is used up.
     ``escalation``: which of the route's escalation limits is used up, in words; ``None`` = none
     is."""
@@ -33,8 +33,7 @@ class Limits:
     escalation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Ask ``model``: with the original request, or, for a self-check, about the latest answer.
     ``reason`` says why the answers so far do not do."""
 
@@ -43,8 +42,7 @@ class Ask:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Accept:
+class Accept(NamedTuple):
     """Send ``attempts[attempt]``."""
 
     attempt: int
@@ -59,13 +57,16 @@ def next_step(route: Route, attempts: Sequence[Attempt], limits: Limits) -> Ask 
     after a route's own models have all failed its baseline is asked, because no answer is lost
     to save money.
     """
-    answers = [i for i, a in enumerate(attempts) if a.purpose is Purpose.ANSWER]
+    if not attempts:
+        return _first(route, limits)
+    answer = Purpose.ANSWER
+    answers = [i for i, a in enumerate(attempts) if a.purpose is answer]
     if not answers:
         return _first(route, limits)
     latest = answers[-1]
     if _is_last(route, attempts, answers):
         return _after_the_last(route, attempts, answers, limits)
-    verdict = judge(route, attempts, latest)
+    verdict = _judge(route, attempts, latest, len(answers))
     if verdict is None:
         return Accept(latest, PASSED)
     if limits.time_left_s is not None and limits.time_left_s <= 0:
@@ -82,15 +83,13 @@ def is_judged(route: Route, attempts: Sequence[Attempt], model: str) -> bool:
     return asked + 1 < len(route.models) and route.models[asked] == model
 
 
-def judge(route: Route, attempts: Sequence[Attempt], index: int) -> Ask | None:
-    """What ``attempts[index]``, an answer of any model but the last, asks for: the next model, a
-    second opinion on it, or nothing, where it can be accepted."""
+def _judge(route: Route, attempts: Sequence[Attempt], index: int, asked: int) -> Ask | None:
+    """What ``attempts[index]``, the answer of the ``asked``-th model, not the last, asks for: the
+    next model, a second opinion on it, or nothing, where it can be accepted."""
     attempt = attempts[index]
     wanting = shortfall(route, attempt)
-    asked = sum(a.purpose is Purpose.ANSWER for a in attempts[: index + 1])
-    following = route.models[asked] if asked < len(route.models) else route.baseline
     if wanting is not None:
-        return Ask(following, Purpose.ANSWER, wanting)
+        return Ask(route.models[asked], Purpose.ANSWER, wanting)
     second = route.second
     if second is None or attempt.score is None or attempt.score <= second.low:
         return None
@@ -99,7 +98,7 @@ def judge(route: Route, attempts: Sequence[Attempt], index: int) -> Ask | None:
         band = f"score {attempt.score:.3f} is between {second.low:g} and {second.high:g}"
         return Ask(second.model, second.purpose, band)
     objection = _objection(second, opinion)
-    return None if objection is None else Ask(following, Purpose.ANSWER, objection)
+    return None if objection is None else Ask(route.models[asked], Purpose.ANSWER, objection)
 
 
 def shortfall(route: Route, attempt: Attempt) -> str | None:
@@ -107,9 +106,10 @@ def shortfall(route: Route, attempt: Attempt) -> str | None:
     can, as far as checks and free signals tell."""
     if attempt.failed:
         return f"{attempt.model} failed: {attempt.error}"
-    for spec in checks_of(route):
-        if attempt.checks.get(spec.name) is False:
-            return f"check {spec.name} failed"
+    if False in attempt.checks.values():
+        for spec in checks_of(route):
+            if attempt.checks.get(spec.name) is False:
+                return f"check {spec.name} failed"
     if route.escalate is None:
         return None
     above = route.escalate.above if route.second is None else route.second.high
@@ -118,7 +118,12 @@ def shortfall(route: Route, attempt: Attempt) -> str | None:
 
 def escalation_score(score: LinearScore, attempt: Attempt) -> float | None:
     """``intercept + Σ weight·signal``; ``None`` where a signal is missing and not imputed."""
-    signals, total = attempt.signals, score.intercept
+    return linear_score(score, attempt.signals)
+
+
+def linear_score(score: LinearScore, signals: Mapping[str, float | None]) -> float | None:
+    """`escalation_score` of signals that stand on no attempt yet."""
+    total = score.intercept
     for name, weight in score.weights.items():
         value = signals.get(name)
         if value is None:
@@ -131,12 +136,16 @@ def escalation_score(score: LinearScore, attempt: Attempt) -> float | None:
 
 def signals_of(score: LinearScore) -> tuple[str, ...]:
     """The signals ``score`` is summed from; indicators are not read, they follow from these."""
-    weights = score.weights
-    if not score.impute:
-        return tuple(weights)
-    plain = (n for n in weights if not n.endswith(MISSING))
-    marked = (n.removesuffix(MISSING) for n in weights if n.endswith(MISSING))
+    return _signals_of(score)
+
+
+def _read_signals(score: LinearScore) -> tuple[str, ...]:
+    plain = (n for n in score.weights if not n.endswith(MISSING))
+    marked = (n.removesuffix(MISSING) for n in score.weights if n.endswith(MISSING))
     return tuple(dict.fromkeys((*plain, *marked)))
+
+
+_signals_of = Remembered(_read_signals)
 
 
 def missing_signal(score: LinearScore, attempt: Attempt) -> str:

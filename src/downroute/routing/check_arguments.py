@@ -18,7 +18,9 @@ _OPTIONS = frozenset({"schema", "fenced"})
 
 def is_options(argument: Json) -> bool:
     """Whether a mapping holds options; neither is a keyword of JSON Schema."""
-    return isinstance(argument, Mapping) and bool(argument) and set(argument) <= _OPTIONS
+    if argument is None or not isinstance(argument, (dict, Mapping)):
+        return False
+    return bool(argument) and set(argument) <= _OPTIONS
 
 
 def fenced(argument: Json) -> bool:

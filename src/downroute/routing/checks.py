@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from downroute.records import Answer, CheckSpec, Json, Route
+from downroute.remembered import Remembered
 from downroute.routing import check_arguments as takes
 from downroute.routing import content_checks as content
 from downroute.routing import form_checks as form
@@ -39,19 +40,30 @@ BY_REQUEST = (CheckSpec("json_schema"), CheckSpec("tool_call_valid"))
 def checks_of(route: Route) -> Sequence[CheckSpec]:
     """The checks of ``route``: what requests ask for, unless it is switched off or the route says
     it in its own words, then the route's own."""
+    return _checks_of(route)
+
+
+def _all_checks(route: Route) -> Sequence[CheckSpec]:
     if not route.request_checks:
         return route.checks
-    if not route.checks:
-        return BY_REQUEST
     named = {spec.name for spec in route.checks}
     return (*(spec for spec in BY_REQUEST if spec.name not in named), *route.checks)
 
 
+_checks_of = Remembered(_all_checks)
+
+
 def checks_for(route: Route, request: Request) -> Sequence[CheckSpec]:
     """Those of `checks_of` that are worth running on answers to ``request``."""
-    if not route.request_checks or request.get("response_format") or request.get("tools"):
+    if not route.request_checks:
+        return route.checks
+    wants, offers = request.get("response_format"), request.get("tools")
+    if not (wants or offers):
+        return route.checks
+    if wants and offers:
         return checks_of(route)
-    return route.checks
+    idle = "tool_call_valid" if wants else "json_schema"
+    return [s for s in checks_of(route) if s.name != idle or s in route.checks]
 
 
 @cache

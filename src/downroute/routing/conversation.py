@@ -29,13 +29,13 @@ def goes_on(request: Mapping[str, Json]) -> bool:
 
 def in_tool_loop(request: Mapping[str, Json]) -> bool:
     """Whether the request hands a model the results of the calls it has just made."""
-    said = _messages(request)
-    at = len(said)
-    while at > 0 and said[at - 1].get("role") in ("tool", "function"):
-        at -= 1
-    if at == len(said) or at == 0 or said[at - 1].get("role") != "assistant":
+    sent = request.get("messages")
+    if not isinstance(sent, (list, tuple)) or not sent or _role(sent[-1]) not in _RESULTS:
         return False
-    return bool(said[at - 1].get("tool_calls") or said[at - 1].get("function_call"))
+    said = next((m for m in reversed(sent) if _role(m) not in _RESULTS), None)
+    if said is None or _role(said) != "assistant":
+        return False
+    return bool(said.get("tool_calls") or said.get("function_call"))
 
 
 def from_model_on(route: Route, model: str) -> Route:
@@ -49,6 +49,13 @@ def from_model_on(route: Route, model: str) -> Route:
 def only(route: Route, model: str) -> Route:
     """``route`` with ``model`` alone: its answer is sent as it is."""
     return dataclasses.replace(route, models=(model,))
+
+
+_RESULTS = frozenset({"tool", "function"})
+
+
+def _role(message: Json) -> Json:
+    return message.get("role") if isinstance(message, (dict, Mapping)) else None
 
 
 def _messages(request: Mapping[str, Json]) -> Sequence[Mapping[str, Json]]:

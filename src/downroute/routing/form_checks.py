@@ -21,7 +21,13 @@ from downroute.routing.check_arguments import fenced, own_schema
 Request = Mapping[str, Json]
 Outcome = bool | None
 
+_LONGEST_LABEL = 100
 cached_label = lru_cache(maxsize=4096)(label)
+
+
+@lru_cache(maxsize=256)
+def _labels(entries: tuple[Json, ...]) -> frozenset[str]:
+    return frozenset(label(str(entry)) for entry in entries)
 
 
 def spoken(answer: Answer) -> str | None:
@@ -72,7 +78,10 @@ def one_of(answer: Answer, request: Request, argument: Any) -> Outcome:  # noqa:
     if text is None:
         return None
     said = final_value(answer).text
-    return said is not None and label(said) in {cached_label(str(entry)) for entry in argument}
+    if said is None:
+        return False
+    read = cached_label if len(said) <= _LONGEST_LABEL else label
+    return read(said) in _labels(tuple(argument))
 
 
 def regex(answer: Answer, request: Request, argument: Any) -> Outcome:  # noqa: ARG001

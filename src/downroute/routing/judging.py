@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from downroute.answers.agreement import agreement
 from downroute.answers.openai_chat import answer_from_completion
@@ -18,7 +20,7 @@ from downroute.records import (
     Route,
     SecondOpinion,
 )
-from downroute.routing.cascade import escalation_score, signals_of
+from downroute.routing.cascade import linear_score, signals_of
 from downroute.routing.checks import checks_for, run_checks
 from downroute.routing.signals import PAID, needs_alternatives, needs_logprobs, signals
 
@@ -38,24 +40,34 @@ def parameters_for_judging(route: Route) -> Mapping[str, Json]:
     return {"logprobs": True}
 
 
-def judged(
-    attempt: Attempt, route: Route, completion: Mapping[str, Json], request: Mapping[str, Json]
-) -> tuple[Attempt, list[Answer]]:
-    """``attempt`` with checks, signals and score, and the answers they are of, the worst first.
-    Of several choices (``n``) each has to do: a check passes if it passes on all of them, and the
-    score is the worst one's."""
+_NOTHING: Mapping[str, None] = MappingProxyType({})
+
+
+class Judged(NamedTuple):
+    """What a route makes of a reply. ``answers`` are its choices, the worst first."""
+
+    answers: Sequence[Answer] = ()
+    checks: Mapping[str, bool | None] = _NOTHING
+    signals: Mapping[str, float | None] = _NOTHING
+    score: float | None = None
+
+
+UNJUDGED = Judged()
+
+
+def judged(route: Route, completion: Mapping[str, Json], request: Mapping[str, Json]) -> Judged:
+    """What ``route`` makes of a completion that has choices. Of several (``n``) each has to do: a
+    check passes if it passes on all of them, and the score is the worst one's."""
     specs = checks_for(route, request)
-    each = [
-        (_judged_one(attempt, route, specs, answer, request), answer)
-        for i in range(len(completion["choices"]))
-        for answer in [answer_from_completion(completion, i)]
-    ]
-    if len(each) == 1:
-        return each[0][0], [each[0][1]]
-    each.sort(key=lambda one: -_risk(one[0]))
-    attempts = [one for one, _ in each]
-    checks = {spec.name: _all_passed(attempts, spec.name) for spec in specs}
-    return dataclasses.replace(attempts[0], checks=checks), [answer for _, answer in each]
+    choices = len(completion["choices"])
+    if choices == 1:
+        return _judged_one(route, specs, answer_from_completion(completion), request)
+    answers = (answer_from_completion(completion, i) for i in range(choices))
+    each = [_judged_one(route, specs, answer, request) for answer in answers]
+    each.sort(key=lambda one: -_risk(one))
+    checks = {spec.name: _all_passed(each, spec.name) for spec in specs}
+    said = [one.answers[0] for one in each]
+    return Judged(said, checks, each[0].signals, each[0].score)
 
 
 def opinion(
@@ -73,33 +85,28 @@ def opinion(
     paid = PAID[second.purpose]
     free = [name for name in signals_of(second.score) if name != paid]
     found = {**signals(answer, request, free), paid: value}
-    attempt = dataclasses.replace(attempt, signals=found)
-    return dataclasses.replace(attempt, score=escalation_score(second.score, attempt))
+    value = linear_score(second.score, found)
+    return dataclasses.replace(attempt, signals=found, score=value)
 
 
 def _judged_one(
-    attempt: Attempt,
-    route: Route,
-    specs: Sequence[CheckSpec],
-    answer: Answer,
-    request: Mapping[str, Json],
-) -> Attempt:
+    route: Route, specs: Sequence[CheckSpec], answer: Answer, request: Mapping[str, Json]
+) -> Judged:
     checks = run_checks(specs, answer, request) if specs else {}
     score = route.escalate
     if score is None:
-        return dataclasses.replace(attempt, checks=checks)
+        return Judged((answer,), checks)
     found = signals(answer, request, signals_of(score))
-    attempt = dataclasses.replace(attempt, checks=checks, signals=found)
-    return dataclasses.replace(attempt, score=escalation_score(score, attempt))
+    return Judged((answer,), checks, found, linear_score(score, found))
 
 
-def _risk(attempt: Attempt) -> float:
+def _risk(one: Judged) -> float:
     """A score that is not known is as bad as any."""
-    return float("inf") if attempt.score is None else attempt.score
+    return float("inf") if one.score is None else one.score
 
 
-def _all_passed(each: list[Attempt], check: str) -> bool | None:
-    found = [a.checks.get(check) for a in each]
+def _all_passed(each: list[Judged], check: str) -> bool | None:
+    found = [one.checks.get(check) for one in each]
     if False in found:
         return False
     return True if True in found else None

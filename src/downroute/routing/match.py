@@ -5,8 +5,8 @@ to one task only; else none, and the request stays on the model it asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from downroute.records import Json, Policy, Route
 from downroute.routing.features import feature_value
@@ -16,8 +16,7 @@ AUTO = "downroute/auto"
 ALIAS = "downroute/"
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """The route taken, ``None`` = none. ``task`` is the task the request is taken to be of."""
 
     route: Route | None

@@ -11,14 +11,21 @@ from collections.abc import Callable, Mapping
 
 from downroute.prompts import response_schema, system_text, tool_schemas, wants_json
 from downroute.records import Json
+from downroute.remembered import Remembered
 from downroute.routing.features import turns
 from downroute.routing.reading import Reading
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"[0-9][0-9.,]*")
 _THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
 _OPTION = re.compile(r"^\s*(?:[-*•]|\(?[A-Za-z0-9]{1,2}[.):])\s", re.MULTILINE)
-_NEGATION = re.compile(
-    r"\b(?:not|except|never|without|cannot|no|none|neither|nor|least)\b|n't\b", re.IGNORECASE
+_NEGATION_WORDS = (
+    *("not", "except", "never", "without", "cannot", "no", "none", "neither", "nor", "least"),
+)
+_NEGATIONS = frozenset(
+    f"{written}{mark}"
+    for word in _NEGATION_WORDS
+    for written in (word, word.upper(), word.capitalize())
+    for mark in ("", ",", ".", ":", ";", "?", "!", ")")
 )
 _FORMULA = re.compile(r"\\[a-zA-Z]+|\$[^$\n]+\$|[=^<>≤≥√∑∫]")
 _CODE = re.compile(r"```|^\s*(?:def |class |import |function |#include|SELECT )", re.MULTILINE)
@@ -36,7 +43,7 @@ def longest_word(reading: Reading) -> float:
 
 def mean_word_length(reading: Reading) -> float:
     words = reading.question_words
-    return sum(map(len, words)) / len(words) if words else 0.0
+    return len("".join(words)) / len(words) if words else 0.0
 
 
 def capitalised(reading: Reading) -> float:
@@ -77,7 +84,8 @@ def options(reading: Reading) -> float:
 
 
 def negations(reading: Reading) -> float:
-    return float(len(_NEGATION.findall(reading.question[:_LONGEST])))
+    found = sum(map(_NEGATIONS.__contains__, reading.question_words))
+    return float(found + reading.question.count("n't"))
 
 
 def formulas(reading: Reading) -> float:
@@ -98,7 +106,7 @@ def has_schema(reading: Reading) -> float:
 
 def schema_fields(reading: Reading) -> float:
     schema = response_schema(reading.request)
-    return float(0 if schema is None else _fields(schema))
+    return float(0 if schema is None else _known_fields(schema))
 
 
 def tools_offered(reading: Reading) -> float:
@@ -106,7 +114,7 @@ def tools_offered(reading: Reading) -> float:
 
 
 def tool_parameters(reading: Reading) -> float:
-    return float(sum(_fields(schema) for schema in tool_schemas(reading.request).values()))
+    return float(sum(_known_fields(schema) for schema in tool_schemas(reading.request).values()))
 
 
 def images(reading: Reading) -> float:
@@ -132,6 +140,8 @@ def _fields(schema: Json, depth: int = 8) -> int:
     inner = [*own.values(), schema.get("items")]
     return len(own) + sum(_fields(child, depth - 1) for child in inner)
 
+
+_known_fields = Remembered(_fields)
 
 QUESTION: Mapping[str, tuple[str, Callable[[Reading], float]]] = {
     "question_words": ("words in the question", question_words),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from downroute.answers.final_value import FinalValue, final_value
 from downroute.answers.span import answer_span, spelling
@@ -17,6 +17,21 @@ _UNKNOWN_BELOW = -9000.0
 """OpenAI sends −9999 for a probability that it does not know."""
 
 
+T = TypeVar("T")
+
+
+class once(Generic[T]):  # noqa: N801 - used as a decorator, like property
+    """A property computed when it is first asked for. The standard library's takes a lock."""
+
+    def __init__(self, work: Callable[[Any], T]) -> None:
+        self._work = work
+        self._name = work.__name__
+
+    def __get__(self, instance: object, owner: type | None = None) -> T:
+        value = instance.__dict__[self._name] = self._work(instance)
+        return value
+
+
 class Reading:
     """Everything is read when it is first asked for."""
 
@@ -24,47 +39,47 @@ class Reading:
         self.answer = answer
         self.request = request
 
-    @cached_property
+    @once
     def text(self) -> str:
         return self.answer.text or ""
 
-    @cached_property
+    @once
     def words(self) -> list[str]:
         return self.text.split()
 
-    @cached_property
+    @once
     def final(self) -> FinalValue:
         return final_value(self.answer)
 
-    @cached_property
+    @once
     def final_text(self) -> str:
         return (self.final.text or "").strip()
 
-    @cached_property
+    @once
     def question(self) -> str:
         """The last message of the user."""
         sent = self.request.get("messages")
         for message in reversed(sent if isinstance(sent, (list, tuple)) else ()):
-            if isinstance(message, Mapping) and message.get("role") == "user":
+            if isinstance(message, (dict, Mapping)) and message.get("role") == "user":
                 return content_text(message.get("content"))
         return ""
 
-    @cached_property
+    @once
     def question_words(self) -> list[str]:
         return self.question.split()
 
-    @cached_property
+    @once
     def prompt_words(self) -> int:
         """Words in all messages."""
         return sum(len(content_text(m.get("content")).split()) for m in messages(self.request))
 
-    @cached_property
+    @once
     def tokens(self) -> Sequence[TokenLogprob]:
         """The tokens that spell the part of the answer that is compared."""
         tokens = self.answer.logprobs or ()
         return spelling(tokens, self.text, answer_span(self.text)) if len(tokens) > 1 else tokens
 
-    @cached_property
+    @once
     def logprobs(self) -> list[float]:
         """Their known log probabilities."""
         return [t.logprob for t in self.tokens if is_known(t.logprob)]

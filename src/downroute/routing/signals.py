@@ -45,8 +45,11 @@ def signals(
     """The signals ``names`` (all of the table by default) of one answer; unknown names are
     missing."""
     reading = Reading(answer, request)
-    wanted = SIGNALS if names is None else names
-    return {name: _read(reading, name) for name in wanted}
+    table = SIGNALS
+    return {
+        name: table[name].read(reading) if name in table else _read(reading, name)
+        for name in (table if names is None else names)
+    }
 
 
 def known_signals() -> Mapping[str, str]:
@@ -72,9 +75,7 @@ def needs_alternatives(names: Collection[str]) -> bool:
 
 
 def _read(reading: Reading, name: str) -> float | None:
-    signal = SIGNALS.get(name)
-    if signal is not None:
-        return signal.read(reading)
+    """A signal that is not in the table: a check's, or none that is known."""
     if name.startswith(CHECK) and name.removeprefix(CHECK) in check_alone():
         check = CHECKS[name.removeprefix(CHECK)]
         outcome = check.run(reading.answer, reading.request, None)

@@ -3,6 +3,7 @@ steps that serve."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -80,6 +81,9 @@ def simulate(route: Route, request: Request, hear: Hear, limits: Limits = NO_LIM
         heard = hear(step.model, step.purpose, None)
         attempt = heard.attempt
         if heard.completion is not None and is_judged(route, attempts, step.model):
-            attempt, answers = judged(attempt, route, heard.completion, request)
-            judged_answer = answers[0]
+            found = judged(route, heard.completion, request)
+            judged_answer = found.answers[0]
+            attempt = dataclasses.replace(
+                attempt, checks=found.checks, signals=found.signals, score=found.score
+            )
         attempts.append(attempt)
