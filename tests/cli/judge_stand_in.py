@@ -1,4 +1,5 @@
-"""An OpenAI-compatible server that judges by a hidden truth, wrong as often as it is told to be."""
+"""An OpenAI-compatible server that judges by a hidden truth, wrong as often as it is told to be,
+and stands in for the candidate beside."""
 
 from __future__ import annotations
 
@@ -30,10 +31,14 @@ class StandIn:
     good: Mapping[str, bool]
     biases: list[Bias]
     habit: str = "schema"
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What the candidate says to each prompt."""
     asked: list[dict] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
     def reply(self, body: dict) -> tuple[int, dict]:
+        if body["messages"][-1]["content"] in self.answers:
+            return 200, completion(self.answers[body["messages"][-1]["content"]], 50, 20)
         with self.lock:
             self.asked.append(body)
         if self.habit == "refuses_schema" and "response_format" in body:
@@ -54,20 +59,21 @@ class StandIn:
             content = json.dumps({"nonce": nonce, "reason": "as it looks", "verdict": verdict})
             if self.habit == "refuses_schema":
                 content = f"My verdict:\n```json\n{content}\n```"
-        message = {"role": "assistant", "content": content}
-        return 200, {
-            "id": "x",
-            "object": "chat.completion",
-            "model": "judge-2026",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 300, "completion_tokens": 30, "total_tokens": 330},
-        }
+        return 200, completion(content, 300, 30)
 
     def passes(self, answer: str) -> bool:
         good = self.good[answer]
         bias = next(b for b in self.biases if b.mark in answer)
         draw = int(hashlib.sha256(answer.encode()).hexdigest()[:8], 16) / 16**8
         return draw >= bias.false_fail if good else draw < bias.false_pass
+
+
+def completion(content: str, read: int, written: int) -> dict:
+    message = {"role": "assistant", "content": content}
+    tokens = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    body = {"id": "x", "object": "chat.completion", "model": "stand-in-2026"}
+    return {**body, "choices": choices, "usage": tokens}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import random
+from contextlib import contextmanager
 
 import pytest
 
@@ -35,7 +36,7 @@ def write_tickets(path, rows, bad_large, bad_small, seed=1):
     return good
 
 
-def configure(folder, replay_url, judge_url, allow='["127.0.0.1"]', **more):
+def configure(folder, replay_url, judge_url, allow='["127.0.0.1"]', scorer="rubric"):
     folder.joinpath("downroute.yaml").write_text(
         f"""\
 upstreams: {{replay: {{base_url: "{replay_url}"}}, court: {{base_url: "{judge_url}"}}}}
@@ -45,7 +46,7 @@ prices:
   small: {{input: 0.15, output: 0.6}}
   arbiter: {{input: 2, output: 8}}
 judge: {{model: arbiter, rubric: "{RUBRIC}", allow: {allow}}}
-tasks: {{tickets: {{scorer: rubric}}}}
+tasks: {{tickets: {{scorer: {scorer}}}}}
 """
     )
 
@@ -65,29 +66,57 @@ def grade_all(path, good):
 STUDY = ("study", "--baseline", "large", "--candidate", "small", "--yes", "--examples")
 
 
-@pytest.fixture
-def court(work, downroute, replay):
-    """Runs studies of a recording under a judge; gives the task's result each time."""
+def candidate_s_answers(work):
+    rows = [json.loads(line) for line in (work / "tickets.jsonl").read_text().splitlines()]
+    return {
+        row["request"]["messages"][-1]["content"]: row["responses"]["small"]["completion"][
+            "choices"
+        ][0]["message"]["content"]
+        for row in rows
+    }
 
-    def study(rows, bad_large, bad_small, judge_of, rounds):
+
+@pytest.fixture
+def hearing(work, downroute):
+    """`with hearing(rows, bad_large, bad_small, make_judge) as judge`: everything is set up and
+    the baseline's answers are imported."""
+
+    @contextmanager
+    def held(rows, bad_large, bad_small, judge_of, **config):
         good = write_tickets(work / "tickets.jsonl", rows, bad_large, bad_small)
         judge = judge_of(good)
-        results = []
-        with replay("tickets.jsonl") as url, serving(judge) as judge_url:
-            configure(work, url, judge_url)
+        judge.answers = candidate_s_answers(work)
+        with serving(judge) as url:
+            configure(work, url, url, **config)
             assert downroute("import", "tickets.jsonl", "--served", "large").code == 0
+            yield judge
+
+    return held
+
+
+@pytest.fixture
+def court(work, downroute, hearing):
+    """Studies of a recording under a judge, people labelling in between; the task's results."""
+
+    def study(rows, bad_large, bad_small, judge_of, rounds):
+        results = []
+        with hearing(rows, bad_large, bad_small, judge_of) as judge:
             grades = ()
             for number in range(rounds):
                 file = f"labels{number}.jsonl"
                 ran = downroute(*STUDY, rows, "--json", "--export-grades", file, *grades)
                 results.append(json.loads(ran.out)["tasks"][0])
-                grade_all(work / file, good)
+                grade_all(work / file, judge.good)
                 if not results[-1]["need"] or "labels" not in results[-1]["need"]:
                     break
                 grades = ("--grades", file)
         return results, judge
 
     return study
+
+
+def fair(good):
+    return StandIn(good, [Bias("")])
 
 
 def lenient_to_small(good):
@@ -113,10 +142,10 @@ def test_a_biased_judge_alone_is_refused_and_labels_set_it_right(court):
 
 
 def test_a_fair_judge_and_enough_labels_route(court):
-    def fair(good):
+    def careful(good):
         return StandIn(good, [Bias("", 0.05, 0.02)])
 
-    results, _ = court(300, 12, 13, fair, rounds=5)
+    results, _ = court(300, 12, 13, careful, rounds=5)
     assert results[0]["verdict"] == "inconclusive"
     assert results[-1]["verdict"] == "route"
     assert results[-1]["gap_high"] < 0.05
@@ -174,12 +203,8 @@ def test_nothing_is_sent_to_a_judge_whose_host_was_not_named(work, downroute, re
         assert "label these 50 of 60" in allowed.out
 
 
-def test_judging_stays_within_the_budget_and_is_never_paid_twice(work, downroute, replay):
-    good = write_tickets(work / "tickets.jsonl", 100, 5, 5)
-    judge = StandIn(good, [Bias("")])
-    with replay("tickets.jsonl") as url, serving(judge) as judge_url:
-        configure(work, url, judge_url)
-        downroute("import", "tickets.jsonl", "--served", "large")
+def test_judging_stays_within_the_budget_and_is_never_paid_twice(downroute, hearing):
+    with hearing(100, 5, 5, fair) as judge:
         short = downroute(*STUDY, "100", "--budget", "0.05", "--json")
         assert short.code == 102
         told = json.loads(short.out)
@@ -187,27 +212,20 @@ def test_judging_stays_within_the_budget_and_is_never_paid_twice(work, downroute
         before = len(judge.asked)
         whole = json.loads(downroute(*STUDY, "100", "--json").out)
         again = json.loads(downroute(*STUDY, "100", "--json").out)
-        assert before < len(judge.asked)
-        assert whole["tasks"][0]["judge"]["judged"] == 200
-        assert again["tasks"][0]["judge"] == whole["tasks"][0]["judge"]
-        bodies = [json.dumps(b, sort_keys=True) for b in judge.asked]
-        repeated = whole["tasks"][0]["judge"]["repeated"]
-        assert repeated > 0
-        assert len(bodies) == 200 + repeated
-        assert len(set(bodies)) == 200
+    assert before < len(judge.asked)
+    assert whole["tasks"][0]["judge"]["judged"] == 200
+    assert again["tasks"][0]["judge"] == whole["tasks"][0]["judge"]
+    bodies = [json.dumps(b, sort_keys=True) for b in judge.asked]
+    repeated = whole["tasks"][0]["judge"]["repeated"]
+    assert repeated > 0
+    assert len(bodies) == 200 + repeated
+    assert len(set(bodies)) == 200
 
 
-def test_pairs_are_judged_in_both_orders(work, downroute, replay):
-    good = write_tickets(work / "tickets.jsonl", 60, 3, 9)
-    judge = StandIn(good, [Bias("")])
-    with replay("tickets.jsonl") as url, serving(judge) as judge_url:
-        configure(work, url, judge_url)
-        text = (work / "downroute.yaml").read_text()
-        (work / "downroute.yaml").write_text(text.replace("scorer: rubric", "scorer: pairwise"))
-        downroute("import", "tickets.jsonl", "--served", "large")
+def test_pairs_are_judged_in_both_orders(downroute, hearing):
+    with hearing(60, 3, 9, fair, scorer="pairwise") as judge:
         told = json.loads(downroute(*STUDY, "60", "--json").out)["tasks"][0]["judge"]
-    assert told["both_orders"] == 60
-    assert told["flipped"] == 0
-    assert told["errors"] == {}
-    lost = sum(good[t] for t in good if "(l)" in t) - sum(good[t] for t in good if "(s)" in t)
-    assert told["raw_gap"] == pytest.approx(lost / 60)
+    assert (told["both_orders"], told["flipped"], told["errors"]) == (60, 0, {})
+    lost = sum(g for t, g in judge.good.items() if "(l)" in t)
+    won = sum(g for t, g in judge.good.items() if "(s)" in t)
+    assert told["raw_gap"] == pytest.approx((lost - won) / 60)

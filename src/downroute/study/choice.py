@@ -62,7 +62,7 @@ def choose_scorer(
     if spec is not None:
         scorer = build_scorer(spec)
         if isinstance(scorer, (Rubric, Factuality, ClosedQa, Pairwise)):
-            return _by_model(scorer, task, reason, config)
+            return _by_model(scorer, task, reason, question, config)
         return Choice(describe(scorer), reason, _by_scorer(scorer, question))
     suggested = suggest(shape, examples)
     if suggested is None:
@@ -86,8 +86,15 @@ def _by_scorer(scorer: Scorer, question: StudySettings) -> Judge:
     return Judge(remembered(score) if slow else score, scorer.same, by_reference, slow)
 
 
-def _by_model(scorer: Alone | Pairwise, task: str, reason: str, config: Settings) -> Choice:
+def _by_model(
+    scorer: Alone | Pairwise, task: str, reason: str, question: StudySettings, config: Settings
+) -> Choice:
     wanted = config.judge_of(task)
+    if question.repeats > 1:
+        raise UsageError(
+            f"{task}: a judge looks at one answer of each example; leave --repeats out, or name "
+            "another --scorer"
+        )
     if wanted.model is None:
         raise UsageError(
             f"the scorer '{scorer.name}' needs a model that judges: `judge: {{model: MODEL, allow: "

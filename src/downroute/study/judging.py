@@ -73,7 +73,7 @@ class Judging:
         work = [
             (example, found.answer)
             for example, found in zip(examples, measured, strict=True)
-            if found.answer is not None and self._differ(example, found.answer)
+            if self._to_judge(example, found)
         ]
         # The first alone: a fault common to all then costs one call.
         for pair in work[:1]:
@@ -84,8 +84,7 @@ class Judging:
 
     def knows(self, example: Example, measured: Measurement) -> bool:
         """Whether nothing is left to ask about this pair."""
-        asked = measured.answer is not None and self._differ(example, measured.answer)
-        return example.id in self._found or not asked
+        return example.id in self._found or not self._to_judge(example, measured)
 
     def pair(
         self, example: Example, measured: Measurement, grades: Mapping[str, PairScore]
@@ -97,11 +96,11 @@ class Judging:
         self, example: Example, measured: Measurement, grades: Mapping[str, PairScore]
     ) -> Pair:
         answer = measured.answer
-        if answer is None:
+        if answer is None and measured.score.value is None:
             reason = measured.score.reason or "no answer"
             return Pair(example.id, "", None, unscored=f"{measured.model}: {reason}")
         key = pair_key(example, self._baseline, measured.model, answer)
-        if not self._differ(example, answer):
+        if not self._to_judge(example, measured):
             return Pair(example.id, key, 0.0)
         found = self._found.get(example.id, Verdicts(None, "not judged"))
         if found.scores is None:
@@ -129,10 +128,14 @@ class Judging:
             relatives=tuple((m, f) for m, f in family if f is not None),
         )
 
-    def _differ(self, example: Example, answer: Answer) -> bool:
-        return not self._scorer.same(example.baseline_answer, answer)
+    def _to_judge(self, example: Example, measured: Measurement) -> bool:
+        """Not what ties by construction, nor what never came through. A request that the upstream
+        refused is a failed answer, beside which the baseline's is judged."""
+        if measured.answer is None:
+            return measured.score.value is not None
+        return not self._scorer.same(example.baseline_answer, measured.answer)
 
-    async def _pair(self, example: Example, answer: Answer) -> None:
+    async def _pair(self, example: Example, answer: Answer | None) -> None:
         if example.id in self._found:
             return
         if self._scorer.needs_reference and example.reference is None:
@@ -153,32 +156,41 @@ class Judging:
             self._counts["repeated"] += len(same)
             self._counts["agreed"] += sum(same)
 
-    async def _scores(self, example: Example, answer: Answer, repeat: int) -> Verdicts:
-        """What the judge makes of the two answers."""
+    async def _scores(self, example: Example, answer: Answer | None, repeat: int) -> Verdicts:
+        """What the judge makes of the two answers; ``None`` = the candidate has none."""
         if isinstance(self._scorer, Pairwise):
-            one, other = example.baseline_answer, answer
-            ends = (example.reference, example.request)
-            forward, backward = await asyncio.gather(
-                self._verdict(self._scorer.versus(one, other, *ends), repeat),
-                self._verdict(self._scorer.versus(other, one, *ends), repeat),
-            )
-            scores, flipped = both_orders(forward, backward)
-            if scores is not None and not repeat:
-                self._counts["both orders"] += 1
-                self._counts["flipped"] += flipped
-            fault = forward if forward.value is None else backward
-            return Verdicts(scores, None if scores else fault.reason)
+            if answer is None:
+                return Verdicts((1.0, 0.0))
+            return await self._compared(self._scorer, example, answer, repeat)
+        ends = (example.reference, example.request)
+        answers = [example.baseline_answer] + ([] if answer is None else [answer])
         found = await asyncio.gather(
-            *(
-                self._verdict(self._scorer.question(a, example.reference, example.request), repeat)
-                for a in (example.baseline_answer, answer)
-            )
+            *(self._verdict(self._scorer.question(a, *ends), repeat) for a in answers)
         )
-        if found[0].value is None or found[1].value is None:
-            side = 0 if found[0].value is None else 1
-            model = (self._baseline, self._candidate)[side]
-            return Verdicts(None, f"{model}: {found[side].reason}")
-        return Verdicts((found[0].value, found[1].value))
+        if answer is None:
+            found.append(Score(0.0))
+        first, second = found
+        if first.value is None or second.value is None:
+            model, fault = self._baseline, first
+            if first.value is not None:
+                model, fault = self._candidate, second
+            return Verdicts(None, f"{model}: {fault.reason}")
+        return Verdicts((first.value, second.value))
+
+    async def _compared(
+        self, scorer: Pairwise, example: Example, answer: Answer, repeat: int
+    ) -> Verdicts:
+        one, ends = example.baseline_answer, (example.reference, example.request)
+        forward, backward = await asyncio.gather(
+            self._verdict(scorer.versus(one, answer, *ends), repeat),
+            self._verdict(scorer.versus(answer, one, *ends), repeat),
+        )
+        scores, flipped = both_orders(forward, backward)
+        if scores is not None and not repeat:
+            self._counts["both orders"] += 1
+            self._counts["flipped"] += flipped
+        fault = forward if forward.value is None else backward
+        return Verdicts(scores, None if scores else fault.reason)
 
     async def _verdict(self, question: Question, repeat: int) -> Score:
         score = await self._judge.verdict(question, repeat)
