@@ -71,3 +71,13 @@ def test_among_many_requests_planted_near_duplicates_are_found_and_no_others():
     led = groups(*texts, *planted)
     assert led[:400] == list(range(400))
     assert sum(led[400 + i] == i for i in range(40)) >= 39
+
+
+def test_one_text_with_two_orders_is_two_requests():
+    texts = [prose(500 + i, 80) for i in range(20)]
+    orders = ["into German please", "into Czech please", "into Chinese please"]
+    asked_for = [f"Translate the following {order}: {t}" for t in texts for order in orders]
+    assert groups(*asked_for) == list(range(60))
+    formats = ["as one JSON string", "as a list of words"]
+    asked_for = [f"{t} Give the result {form}" for t in texts for form in formats]
+    assert groups(*asked_for) == list(range(40))

@@ -5,7 +5,8 @@ Of each request a *sketch* is kept: the 64 smallest hashes of its three-word run
 MinHash, Broder 1997). Runs that more than a fifth of a task's requests share are its template and
 say nothing. Two requests are alike if what is left of them agrees by 80 % and differs by no more
 than `MOST_DIFFERENT` runs, about one changed place: two questions about one long document are not
-alike. Requests whose figures differ never are: "7 + 5" is no "7 + 6".
+alike. Requests whose figures differ never are: "7 + 5" is no "7 + 6". Nor are those that differ in
+a run which recurs in the log: "into German" against "into Czech" before one text is another order.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ MOST_DIFFERENT = 8
 TEMPLATE_SHARE = 0.2
 FEWEST_TEMPLATE = 5
 """A run in no more requests than this is no template, however small the log."""
+RECURRENT_SHARE = 0.03
+FEWEST_RECURRENT = 5
+EDGE = 128
+"""Runs kept whole from either end of a request, where instructions stand."""
+_CELLS = 2**22
 BAG = 64
 """Buckets of the hashed bag of words, for clusters."""
 
@@ -42,13 +48,15 @@ Hashes = NDArray[np.uint32]
 class Likeness(NamedTuple):
     """What is kept of a request. ``frame`` is equal where everything but the words is, figures
     included; ``wording`` where the words are too; ``runs`` is how many distinct runs there are,
-    ``sketch`` the smallest of their hashes, ascending; ``bag`` counts words by hash."""
+    ``sketch`` the smallest of their hashes, ascending; ``edges`` the hashes at both ends, up to
+    `EDGE` each; ``bag`` counts words by hash."""
 
     frame: bytes
     wording: bytes
     words: int
     runs: int
     sketch: bytes
+    edges: bytes
     bag: bytes
 
 
@@ -67,7 +75,9 @@ def likeness(request: Mapping[str, Json]) -> Likeness:
     hashes = np.fromiter(
         (crc32(t.encode("utf-8", "surrogatepass")) for t in tokens), np.uint64, len(tokens)
     )
-    runs = np.unique(_runs(hashes))
+    written = _runs(hashes)
+    runs = np.unique(written)
+    edges = runs if len(written) <= 2 * EDGE else np.unique([written[:EDGE], written[-EDGE:]])
     bag = np.bincount((hashes & np.uint64(BAG - 1)).astype(np.int64), minlength=BAG)
     return Likeness(
         _digest(canonical_json(frame)),
@@ -75,6 +85,7 @@ def likeness(request: Mapping[str, Json]) -> Likeness:
         len(tokens),
         len(runs),
         runs[:SKETCH].tobytes(),
+        edges.astype(np.uint32).tobytes(),
         np.minimum(bag, 255).astype(np.uint8).tobytes(),
     )
 
@@ -88,6 +99,7 @@ def leaders(found: Sequence[Likeness]) -> list[int]:
     sketches = [np.frombuffer(one.sketch, np.uint32) for one in found]
     rests = _without_template(sketches)
     marks = _band_marks(rests)
+    orders = _orders(found)
     by_wording: dict[tuple[bytes, bytes], int] = {}
     buckets: dict[tuple[bytes, int, int], list[int]] = {}
     led = list(range(len(found)))
@@ -96,7 +108,8 @@ def leaders(found: Sequence[Likeness]) -> list[int]:
         if same != index:
             led[index] = led[same]
             continue
-        keys = [(one.frame, band, mark) for band, mark in enumerate(marks[index])]
+        kind = one.frame + orders[index]
+        keys = [(kind, band, mark) for band, mark in enumerate(marks[index])]
         near = sorted({other for key in keys for other in buckets.get(key, ())})
         for other in near:
             if _alike(one, rests[index], sketches[index], found[other], rests[other]):
@@ -125,6 +138,22 @@ def _alike(one: Likeness, rest: Hashes, sketch: Hashes, other: Likeness, others:
     if union < (4 if cut is not None else 1):
         return False
     return common >= ALIKE * union and (union - common) / seen <= MOST_DIFFERENT
+
+
+def _orders(found: Sequence[Likeness]) -> list[bytes]:
+    """Per request a digest of its runs that recur in the log. How often each does is counted in a
+    table by hash, which may put a few too many down as recurrent and never one too few."""
+    counts = np.zeros(_CELLS, np.uint32)
+    for one in found:
+        # Hashes that share a cell count once, which is no loss among so many cells.
+        counts[np.frombuffer(one.edges, np.uint32) % _CELLS] += 1
+    most = max(FEWEST_RECURRENT, RECURRENT_SHARE * len(found))
+    orders = []
+    for one in found:
+        edges = np.frombuffer(one.edges, np.uint32)
+        recurrent = edges[counts[edges % _CELLS] > most]
+        orders.append(hashlib.blake2b(recurrent.tobytes(), digest_size=8).digest())
+    return orders
 
 
 def _without_template(sketches: Sequence[Hashes]) -> list[Hashes]:

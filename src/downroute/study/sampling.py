@@ -68,7 +68,7 @@ class Drawn(NamedTuple):
 
 class Sampler:
     """Sees a task's calls one by one and keeps of each distinct request where it is and a sketch
-    of its words, under 1 kB, so that a log of any length can be sampled in little memory."""
+    of its words, at most 2 kB, so that a log of any length can be sampled in little memory."""
 
     def __init__(self, task: str, baseline: str):
         self.task = task
