@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from downroute.reports.display import usd
+from downroute.scoring.families import relatives
 from downroute.stats.error_rates import Rate
 from downroute.study.judge_report import JudgeReport
 from downroute.study.prepared import PreparedTask
+from downroute.study.settings import StudySettings
 
 
-def judge_plan_lines(worth: Sequence[PreparedTask]) -> list[str]:
-    """One line a task that a model judges."""
+def judge_plan_lines(worth: Sequence[PreparedTask], question: StudySettings) -> list[str]:
+    """A line a task that a model judges, and one for each relative it would judge."""
     lines = []
+    judged = [question.baseline, *map(question.model_of, question.candidates)]
     for task in worth:
         plan = task.plan.judging
         if plan is not None:
@@ -21,7 +24,13 @@ def judge_plan_lines(worth: Sequence[PreparedTask]) -> list[str]:
                 f"{usd(plan.cost_usd)} of the cost; its word counts once people have labelled "
                 f"{plan.labels} pairs or more."
             )
+            family = [(m, relatives(plan.model, m)) for m in judged]
+            lines += [warning(m, f) for m, f in family if f is not None]
     return lines
+
+
+def warning(model: str, family: str) -> str:
+    return f"warning: the judge is a relative of {model} ({family}) and may favour its answers"
 
 
 def judge_lines(told: JudgeReport) -> list[str]:
@@ -55,10 +64,7 @@ def judge_lines(told: JudgeReport) -> list[str]:
     if heard.unscored:
         reason, count = heard.reasons[0]
         lines.append(f"the judge left {heard.unscored} unscored, {count} of them because {reason}")
-    for model, family in heard.relatives:
-        lines.append(
-            f"warning: the judge is a relative of {model} ({family}) and may favour its answers"
-        )
+    lines += [warning(model, family) for model, family in heard.relatives]
     return lines
 
 

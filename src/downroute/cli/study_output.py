@@ -74,7 +74,7 @@ def print_plan(console: Console, worth: Sequence[PreparedTask], question: StudyS
         "the test stops earlier where it can. Provable: the share of pairs whose scores may "
         "differ and an equal candidate still be shown with 80 % power."
     )
-    for line in judge_plan_lines(worth):
+    for line in judge_plan_lines(worth, question):
         console.print(line)
 
 
