@@ -168,3 +168,57 @@ def test_a_stream_waits_for_the_second_opinion(start: Start, upstream: Upstream)
     assert "stream" not in upstream.asked[1].json
     (call,) = gateway.calls(1)
     assert [a.purpose for a in call.attempts] == ["answer", "self_check"]
+
+
+REFUSAL = b'{"error": {"message": "logprobs are not supported", "code": "unsupported"}}'
+
+
+def test_a_self_check_does_without_probabilities_where_they_are_refused(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start(SELF_CHECK)
+
+    def answer(asked: Asked) -> Answered:
+        if asked.json.get("logprobs"):
+            return Answered(REFUSAL, status=400)
+        return answering("one two three", plain("small", "Yes"))(asked)
+
+    upstream.answer = answer
+    for _ in range(2):
+        assert gateway.chat(chat_body(), "triage").said("decision") == "accepted"
+    assert ["logprobs" in a.json for a in upstream.asked] == [False, True, False, False, False]
+    assert [c.attempts[1].signals["self_check"] for c in gateway.calls(2)] == [1.0, 1.0]
+
+
+LOGPROB = """
+version: 1
+routes:
+  - task: triage
+    models: [small, large]
+    escalate:
+      score: {intercept: 0, mean_logprob: -1, mean_logprob_missing: 0.25}
+      impute: {mean_logprob: 0}
+      above: 0.5
+    unproven: true
+"""
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_an_upstream_that_refuses_logprobs_is_asked_without_them(
+    start: Start, upstream: Upstream, streamed: bool
+) -> None:
+    gateway = start(LOGPROB)
+
+    def answer(asked: Asked) -> Answered:
+        if asked.json.get("logprobs"):
+            return Answered(REFUSAL, status=400)
+        return stream(asked.model) if streamed else plain(asked.model)
+
+    upstream.answer = answer
+    for _ in range(2):
+        got = gateway.chat(chat_body(stream=streamed), "triage")
+        assert (got.said("decision"), got.said("model")) == ("accepted", "small")
+    assert ["logprobs" in a.json for a in upstream.asked] == [True, False, False]
+    assert [c.attempts[0].score for c in gateway.calls(2)] == [0.25, 0.25]
+    shown = gateway.chat(chat_body(stream=streamed, logprobs=True), "triage")
+    assert shown.said("decision") == "fallback", "what the client asks for is not taken away"

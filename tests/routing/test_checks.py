@@ -22,6 +22,10 @@ def asked(text):
     return {"messages": [{"role": "user", "content": text}]}
 
 
+def forced(name):
+    return {"type": "function", "function": {"name": name}}
+
+
 def outcome(name, said, request=None, argument=None):
     answer = said if isinstance(said, Answer) else Answer(text=said, finish_reason="stop")
     return run_checks([CheckSpec(name, argument)], answer, request or {})[name]
@@ -66,6 +70,10 @@ def outcome(name, said, request=None, argument=None):
         ("tool_call_valid", "hi", TOOLS, None, None),
         ("tool_call_valid", "hi", {**TOOLS, "tool_choice": "required"}, None, False),
         ("tool_call_valid", CALL, {}, None, None),
+        ("tool_call_valid", CALL, {**TOOLS, "tool_choice": forced("f")}, None, True),
+        ("tool_call_valid", CALL, {**TOOLS, "tool_choice": forced("g")}, None, False),
+        ("tool_call_valid", CALL, {**TOOLS, "tool_choice": "none"}, None, False),
+        ("tool_call_valid", "hi", {**TOOLS, "tool_choice": forced("f")}, None, False),
         ("json_schema", "no JSON", {"response_format": {"type": "json_object"}}, None, False),
         ("json_schema", "{}", {"response_format": {"type": "json_object"}}, None, True),
         ("max_chars", " four ", {}, 4, True),

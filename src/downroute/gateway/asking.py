@@ -30,6 +30,7 @@ from downroute.records import Answer, Attempt, Json, Purpose, Usage
 from downroute.routing.judging import UNJUDGED, judged, opinion, parameters_for_judging
 
 NO_COMPLETION = "no chat completion"
+_REFUSED = frozenset({400, 422})
 ERROR_IN_STREAM = "error in the stream"
 
 
@@ -73,15 +74,24 @@ class Asking:
         self._prices = prices
         self._checks = checks
         self._keeps_words = keeps_words
+        self._no_logprobs: set[str] = set()
 
     async def ask(self, call: CallInFlight, model: str, *, judge: bool) -> Exchange:
         """Ask ``model`` what the call asks. Where the route is not to ``judge`` the answer, a
         stream comes back live with its first event; else everything comes back when it is over.
         """
-        ask = _Ask(call, model, judge)
         address, settings = self._destinations.of(model)
-        body = call.body.for_upstream(settings.name or model, settings, ask.added)
-        exchange = await self._exchange(ask, address, body)
+        name = settings.name or model
+        ask = _Ask(call, model, judge)
+        if model in self._no_logprobs:
+            ask.added = {}
+        exchange = await self._exchange(
+            ask, address, call.body.for_upstream(name, settings, ask.added)
+        )
+        if ask.added and self._refuses_logprobs(model, exchange):
+            ask.added = {}
+            body = call.body.for_upstream(name, settings, ask.added)
+            exchange = await self._exchange(ask, address, body)
         if exchange.answers:
             # Code of the user's comes last, and only where nothing else speaks against the answer.
             exchange.attempt = await self._checks.judged(exchange, call)
@@ -91,17 +101,31 @@ class Asking:
         """Ask the route's second opinion about the answer in ``about``."""
         second = call.plan.route.second
         assert second is not None and about.answers
-        ask = _Ask(call, second.model, judge=False, purpose=second.purpose)
-        address, settings = self._destinations.of(second.model)
-        name = settings.name or second.model
-        body = question(second, call.body, about.answers[0], name, settings)
-        exchange = await self._exchange(ask, address, body)
+        model, answer = second.model, about.answers[0]
+        ask = _Ask(call, model, judge=False, purpose=second.purpose)
+        address, settings = self._destinations.of(model)
+
+        def body() -> bytes:
+            kept = model not in self._no_logprobs
+            return question(second, call.body, answer, settings.name or model, settings, kept)
+
+        exchange = await self._exchange(ask, address, body())
+        if self._refuses_logprobs(model, exchange):
+            exchange = await self._exchange(ask, address, body())
         completion = read_completion(exchange.body) if not exchange.attempt.failed else None
         if completion is not None:
-            exchange.attempt = opinion(
-                second, exchange.attempt, completion, about.answers[0], call.body
-            )
+            exchange.attempt = opinion(second, exchange.attempt, completion, answer, call.body)
         return exchange
+
+    def _refuses_logprobs(self, model: str, exchange: Exchange) -> bool:
+        """Whether a model's upstream refused a request for its log probabilities, which the
+        gateway asked for by itself and can do without. It is not asked for them again."""
+        refused = exchange.status in _REFUSED and b"logprobs" in exchange.body
+        if not refused or model in self._no_logprobs:
+            return False
+        self._no_logprobs.add(model)
+        say(logging.WARNING, "no logprobs", model=model, status=exchange.status)
+        return True
 
     async def _exchange(self, ask: _Ask, address: Address, body: bytes) -> Exchange:
         reply: UpstreamReply | None = None

@@ -17,12 +17,20 @@ _NOT_FOR_A_HELPER = frozenset({"stream", "stream_options", "n", "logprobs", "top
 
 
 def question(
-    second: SecondOpinion, body: ChatBody, answer: Answer, name: str, settings: ModelSettings
+    second: SecondOpinion,
+    body: ChatBody,
+    answer: Answer,
+    name: str,
+    settings: ModelSettings,
+    logprobs: bool = True,
 ) -> bytes:
-    """The body that asks the model an upstream calls ``name`` about ``answer`` to ``body``."""
+    """The body that asks the model an upstream calls ``name`` about ``answer`` to ``body``.
+    ``logprobs``: a self-check asks for the probabilities of its token."""
     members: Mapping[str, Any]
     if second.purpose is Purpose.SELF_CHECK:
         members = self_check_request(body, answer, second.prompt)
+        if not logprobs:
+            members = {k: v for k, v in members.items() if k not in _NOT_FOR_A_HELPER}
     else:
         members = {k: v for k, v in body.members.items() if k not in _NOT_FOR_A_HELPER}
     return json_text.join(

@@ -121,9 +121,21 @@ def tool_call_valid(answer: Answer, request: Request, argument: Json) -> Outcome
     if not answer.tool_calls:
         choice = request.get("tool_choice")
         return False if choice == "required" or isinstance(choice, Mapping) else None
+    forced = _forced(request.get("tool_choice"))
     for call in parsed_calls(answer):
         if call.name not in offered or call.arguments is None:
+            return False
+        if forced is not None and call.name != forced:
             return False
         if validate(call.arguments, offered[call.name]).valid is False:
             return False
     return True
+
+
+def _forced(choice: Json) -> str | None:
+    """The one function a request allows to be called, if it names one; empty where none may be."""
+    if choice == "none":
+        return ""
+    named = choice.get("function") if isinstance(choice, Mapping) else None
+    name = named.get("name") if isinstance(named, Mapping) else None
+    return name if isinstance(name, str) else None
