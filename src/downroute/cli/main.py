@@ -37,6 +37,7 @@ COMMANDS = (
     Command("import", "Prove", "import_", "import_", "Read logs of calls into the store."),
     Command("audit", "Prove", "audit", "audit", "Show the tasks in the log and what they cost."),
     Command("study", "Prove", "study", "study", "Prove on examples which tasks can move."),
+    Command("grade", "Prove", "grade", "grade", "Have people grade the pairs a verdict needs."),
     Command("backtest", "Prove", "backtest", "backtest", "Repeat the decision on known answers."),
     Command("policy", "Run", "policy", "app", "Look at, check and switch the routing policy."),
     Command("serve", "Run", "serve", "serve", "Run the gateway that follows the policy."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +65,10 @@ def tell(
     policy_text: str,
     output: Console,
     estimate: Estimate | None = None,
+    others: Sequence[Mapping[str, Json]] = (),
 ) -> int:
-    """Draw the conclusions: ledger, policy, what is printed; the exit code."""
+    """Draw the conclusions: ledger, policy, what is printed; the exit code. ``others`` is what the
+    same study has found of further tasks."""
     results = conclude(
         findings, worth, question, settings, study_id=entry.id, started_at=entry.started_at
     )
@@ -75,6 +77,7 @@ def tell(
         "estimate": estimate.as_json() if estimate else None,
         "truth": truth(results, store.journal.spent(entry.id), time.time() - entry.started_at),
     }
+    report["tasks"] += others
     short = any(r.stopped is Stopped.BUDGET for r in results)
     finish(store, entry.id, OUT_OF_BUDGET if short else FINISHED, report, results)
     unmerged: PolicyError | None = None

@@ -1,6 +1,6 @@
 """One SQLite file behind named queries: the log, the journal of what was asked, the ledger."""
 
-from downroute.store.blinding import FILES, Blinded
+from downroute.store.blinding import FILES, Blinded, Link, Skip
 from downroute.store.bodies import Bodies
 from downroute.store.calls import Added
 from downroute.store.journal import Ask, JournalEntry, JournalKey, Spending
@@ -20,8 +20,10 @@ __all__ = [
     "Imported",
     "JournalEntry",
     "JournalKey",
+    "Link",
     "Redaction",
     "ServedPolicy",
+    "Skip",
     "Spending",
     "Store",
     "StudyRecord",

@@ -157,6 +157,8 @@ def _need(
     if judgement.stopped is Stopped.LABELS:
         asked = sum(p.to_grade for p in pairs)
         return Need(labels=asked, of=sum(p.judged is not None for p in pairs))
+    if any(p.to_grade for p in pairs):
+        return None
     more = _more_pairs(judgement.looks[-1], pairs, rules)
     if more is None:
         return None

@@ -82,6 +82,8 @@ class Look:
     margin: float
     judged: JudgedState | None = None
     """Where a judge scored pairs that people did not; ``ungraded`` then counts missing labels."""
+    open: bool = False
+    """Whether grades that are missing could still end the test at this look."""
 
 
 def look_at(pairs: Sequence[Pair], z_bound: float, rules: Rules) -> Look:
@@ -90,10 +92,12 @@ def look_at(pairs: Sequence[Pair], z_bound: float, rules: Rules) -> Look:
     ungraded = sum(p.to_grade for p in pairs)
     as_ties = Scores.of(pairs, TIED)
     interval = as_ties.interval(-z_bound, rules)
+    undecided = False
     if ungraded:
         worst = Scores.of(pairs, LOST).interval(-z_bound, rules)
         best = Scores.of(pairs, WON).interval(-z_bound, rules)
         interval = Interval(interval.estimate, best.low, worst.high)
+        undecided = best.high < rules.margin or worst.low > rules.margin
     return Look(
         examples=len(pairs),
         pairs=as_ties.pairs,
@@ -104,6 +108,7 @@ def look_at(pairs: Sequence[Pair], z_bound: float, rules: Rules) -> Look:
         z=as_ties.z(rules) if as_ties.pairs else 0.0,
         sd=as_ties.sd(),
         margin=rules.margin * (as_ties.baseline_mean() if rules.relative else 1.0),
+        open=undecided,
     )
 
 

@@ -98,10 +98,22 @@ def _paired(
         return _scored(example, baseline, measured, judge, key)
     if answer is not None and judge.same(example.baseline_answer, answer):
         return Pair(example.id, key, 0.0)
-    if key in grades:
-        first, second = grades[key]
-        return Pair(example.id, key, first - second, first, second, graded=True)
-    return Pair(example.id, key, None, to_grade=True)
+    return with_grade(Pair(example.id, key, None, to_grade=True), grades)
+
+
+def with_grade(pair: Pair, grades: Mapping[str, PairScore]) -> Pair:
+    """``pair`` with its grade, where it waits for one and there is one."""
+    if not pair.to_grade or pair.key not in grades:
+        return pair
+    first, second = grades[pair.key]
+    return replace(
+        pair,
+        difference=first - second,
+        baseline=first,
+        candidate=second,
+        to_grade=False,
+        graded=True,
+    )
 
 
 def pair_key(example: Example, baseline: str, candidate: str, answer: Answer | None) -> str:

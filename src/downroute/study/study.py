@@ -118,7 +118,7 @@ async def run(
 ) -> list[Finding]:
     """All tasks at once, each candidate in turn (cheapest first) until one is shown; where
     ``baseline`` is given, it is then held against itself."""
-    ordered = sorted(candidates, key=_price_order)
+    ordered = sorted(candidates, key=lambda candidate: price_order(candidate.rates))
 
     async def one(task: PreparedTask) -> Finding:
         findings: list[Finding] = []
@@ -131,12 +131,11 @@ async def run(
             findings.append(finding)
             if finding.result.outcome is Outcome.ROUTE:
                 break
-        best = min(findings, key=lambda f: _PREFERENCE[f.result.outcome])
-        others = tuple(f.result for f in findings if f is not best)
-        floor = None
-        if baseline is not None and best.result.examples:
-            floor = await measure_floor(task, baseline, paying, best.result.examples)
-        return replace(best, result=replace(best.result, others=others, floor=floor))
+        best = best_of(findings)
+        if baseline is None or not best.result.examples:
+            return best
+        floor = await measure_floor(task, baseline, paying, best.result.examples)
+        return replace(best, result=replace(best.result, floor=floor))
 
     worth = [
         t for t in prepared if t.worth_measuring(question, margin_of(t.name, question, config))
@@ -158,14 +157,7 @@ async def study_task(
 
     ``lookahead`` is how many examples beyond a look may be asked while it comes in.
     """
-    rules = Rules(
-        margin=margin_of(task.name, question, config),
-        alpha=question.alpha,
-        schedule=task.plan.looks,
-        relative=question.relative,
-        seed=question.seed,
-        labels=config.judge_of(task.name).labels,
-    )
+    rules = rules_of(task, question, config)
     manner = Manner(question.repeats, failed_call=failed_call_of(task.name, config))
     judging = _judging(task, candidate, paying, question, config, judges or {})
     measuring = Measuring(task.name, candidate, paying, manner)
@@ -243,6 +235,25 @@ def _judging(
     return Judging(scorer, judge, paying, question.baseline, candidate.model, wanted.repeats)
 
 
+def best_of(findings: Sequence[Finding]) -> Finding:
+    """Of one task's candidates the one that counts, with the others' results beside it."""
+    best = min(findings, key=lambda f: _PREFERENCE[f.result.outcome])
+    others = tuple(f.result for f in findings if f is not best)
+    return replace(best, result=replace(best.result, others=others))
+
+
+def rules_of(task: PreparedTask, question: StudySettings, config: Settings) -> Rules:
+    """How the test of one task decides."""
+    return Rules(
+        margin=margin_of(task.name, question, config),
+        alpha=question.alpha,
+        schedule=task.plan.looks,
+        relative=question.relative,
+        seed=question.seed,
+        labels=config.judge_of(task.name).labels,
+    )
+
+
 def conclude(
     findings: Sequence[Finding],
     prepared: Sequence[PreparedTask],
@@ -316,9 +327,8 @@ _PREFERENCE = {
 }
 
 
-def _price_order(candidate: Candidate) -> float:
-    """Output tokens dominate most bills; an unpriced candidate comes last."""
-    rates = candidate.rates
+def price_order(rates: Rates | None) -> float:
+    """Cheapest first. Output tokens dominate most bills; an unpriced candidate comes last."""
     return float("inf") if rates is None else rates.input_usd + rates.output_usd
 
 

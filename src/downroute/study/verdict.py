@@ -86,7 +86,8 @@ def judge(pairs: Sequence[Pair], done: int, rules: Rules) -> Judgement:
     graded = _grades_in(pairs[: rules.schedule[done - 1]])
     if done < len(rules.schedule):
         return Judgement(None, None, tuple(looks), graded)
-    open_pairs = any(look.ungraded and look.judged is None for look in looks)
+    # Grades that no look could be ended by are not waited for.
+    open_pairs = any(look.open and look.judged is None for look in looks)
     stopped = Stopped.GRADES if open_pairs else Stopped.MAXIMUM
     return Judgement(Outcome.INCONCLUSIVE, stopped, tuple(looks), graded)
 

@@ -1,0 +1,1 @@
+"""Pages that people work on, served from this machine."""
