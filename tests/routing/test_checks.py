@@ -6,7 +6,15 @@ import time
 import pytest
 
 from downroute.records import Answer, CheckSpec, Route, ToolCall
-from downroute.routing.checks import check_fault, checks_for, checks_of, known_checks, run_checks
+from downroute.routing.checks import (
+    CHECKS,
+    check_fault,
+    checks_for,
+    checks_of,
+    known_checks,
+    run_checks,
+)
+from downroute.routing.signals import signals
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 ASKED = {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": SCHEMA}}}
@@ -177,6 +185,36 @@ def test_a_schema_elsewhere_is_not_fetched_and_a_costly_pattern_comes_to_an_end(
     began = time.perf_counter()
     assert outcome("json_schema", json.dumps("a" * 200), {}, costly) is False
     assert time.perf_counter() - began < 1
+
+
+HOSTILE = (
+    "a",
+    "1",
+    "1,",
+    "1 + ",
+    "a.",
+    "a@",
+    "(1",
+    "[",
+    '{"answer":',
+    "“a b c ",
+    "- ",
+    "`",
+    "\\boxed{",
+)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_no_answer_is_slow_to_check_or_to_read(piece):
+    text = piece * (60_000 // len(piece))
+    arguments = {"one_of": ["a"], "regex": "(a+)+$", "python": "m:f"}
+    arguments |= dict.fromkeys(("max_words", "min_words", "max_chars", "min_chars"), 3)
+    arguments |= dict.fromkeys(("language", "script"), "request")
+    specs = [CheckSpec(name, arguments.get(name)) for name in CHECKS]
+    began = time.process_time()
+    run_checks([*specs, CheckSpec("language", "en")], Answer(text=text), asked(text))
+    signals(Answer(text=text), asked(text))
+    assert time.process_time() - began < 3
 
 
 def test_a_check_of_one_s_own_words_replaces_the_request_s():

@@ -23,6 +23,8 @@ from downroute.records import Answer, Json
 
 SHORT_WORDS = 12
 """Texts of so many words are compared as labels."""
+LONGEST_MEASURE = 200
+"""Characters a number with its unit has at most."""
 LONGEST_COMPARED = 20_000
 """Characters of a long text that are looked at."""
 MOST_LEAVES = 2_000
@@ -69,7 +71,8 @@ def _bare(answer: Answer) -> bool:
 
 def _texts(first: Answer, second: Answer) -> float:
     one, other = final_value(first).text or "", final_value(second).text or ""
-    if is_measure(one) and is_measure(other):
+    short = max(len(one), len(other)) <= LONGEST_MEASURE
+    if short and is_measure(one) and is_measure(other):
         return 1.0 if final_number(first) == final_number(second) else 0.0
     programs = program(first.text or ""), program(second.text or "")
     if programs[0] is not None and programs[1] is not None:

@@ -11,6 +11,10 @@ from downroute.records import Json
 
 LONGEST = 200_000
 """Characters of a context that are searched, from its end."""
+LONGEST_ANSWER = 20_000
+"""Characters of an answer that are looked at."""
+_READ_CLOSELY = 50_000
+"""Characters of a context, from its end, whose numbers are read as a person would."""
 _LEAST_QUOTED_WORDS = 3
 
 _QUOTED = re.compile(
@@ -40,18 +44,18 @@ def context_of(request: Mapping[str, Json]) -> str:
 def ungrounded_numbers(text: str, context: str) -> int | None:
     """How many numbers of ``text`` are not in ``context`` by value; ``None`` where it has none.
     The numbers of a list's items and of citations do not count."""
-    stated = _numbers(_CITED.sub(" ", _ENUMERATION.sub(" ", text)))
+    stated = _numbers(_CITED.sub(" ", _ENUMERATION.sub(" ", text[:LONGEST_ANSWER])))
     if not stated:
         return None
     missing = stated - _digits(context)
     # Reading a long context as a person would takes milliseconds; mostly its digits suffice.
-    return len(missing - _numbers(context)) if missing else 0
+    return len(missing - _numbers(context[-_READ_CLOSELY:])) if missing else 0
 
 
 def ungrounded_quotes(text: str, context: str) -> int | None:
     """How many quotations of ``text`` (three words or more) do not stand in ``context``, case,
     punctuation and white space aside; ``None`` where it quotes nothing."""
-    quoted = [next(filter(None, groups)) for groups in _QUOTED.findall(text)]
+    quoted = [next(filter(None, groups)) for groups in _QUOTED.findall(text[:LONGEST_ANSWER])]
     quoted = [quote for quote in quoted if len(quote.split()) >= _LEAST_QUOTED_WORDS]
     if not quoted:
         return None

@@ -25,9 +25,13 @@ LANGUAGES = tuple(sorted({code for codes in _OF_SCRIPT.values() for code in code
 """The ISO 639-1 codes that can be told."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+# Each part is bounded and begins only where no such character stands before it, so that a text
+# made to be slow is not.
 _NOT_PROSE = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|[\w.-]+@[\w.-]+|[#@]\w+|\b[\w-]+(?:\.[a-z]{2,})+\b",
-    re.DOTALL,
+    r"""```.*?(?:```|\Z) | `[^`\n]{0,200}` | https?://\S{1,2000} | [\#@]\w{1,100}
+      | (?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,200}
+      | (?<![A-Za-z0-9.-])[A-Za-z0-9-]{1,63}(?:\.[a-z]{2,24}){1,5}(?![A-Za-z])""",
+    re.DOTALL | re.VERBOSE,
 )
 _FEWEST_LETTERS = 12
 _FEWEST_HITS = 3
