@@ -47,11 +47,16 @@ def plain_value(value: Json) -> Json:
 
 def calls_key(answer: Answer) -> tuple[str, ...]:
     """Equal for answers with the same calls, in whatever order and spelling."""
+    return tuple(sorted(calls_in_order(answer)))
+
+
+def calls_in_order(answer: Answer) -> tuple[str, ...]:
+    """Equal for answers with the same calls in the same order, in whatever spelling."""
     keys = []
     for call, raw in zip(parsed_calls(answer), answer.tool_calls, strict=True):
         arguments = raw.arguments if call.arguments is None else plain_value(call.arguments)
         keys.append(canonical_json([call.name, arguments]))
-    return tuple(sorted(keys))
+    return tuple(keys)
 
 
 def _arguments(call: ToolCall) -> Mapping[str, Json] | None:

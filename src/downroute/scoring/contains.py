@@ -40,7 +40,7 @@ class Contains:
         if not texts:
             return Score.unscored("the reference is empty")
         said = self._written(answer.text or "")
-        found = [_is_in(text, said, words=self.words) for text in texts]
+        found = [has_words(text, said, words=self.words) for text in texts]
         if all(found) if self.all else any(found):
             return PASS
         return fail(f"{len(found) - sum(found)} of {len(found)} values are not in the answer")
@@ -52,7 +52,8 @@ class Contains:
         return folded(text, case=self.case)
 
 
-def _is_in(wanted: str, text: str, *, words: bool) -> bool:
+def has_words(wanted: str, text: str, *, words: bool = True) -> bool:
+    """Whether ``text`` has ``wanted`` in it, between word ends unless ``words`` is false."""
     at = text.find(wanted)
     while at >= 0:
         end = at + len(wanted)
