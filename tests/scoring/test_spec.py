@@ -1,16 +1,19 @@
 import pytest
 
 from downroute.errors import UsageError
+from downroute.scoring.all_of import AllOf
 from downroute.scoring.contains import Contains
 from downroute.scoring.exact import Exact
 from downroute.scoring.json_fields import JsonFields
 from downroute.scoring.json_schema import JsonSchema
+from downroute.scoring.negated import Not
 from downroute.scoring.number import NumberScorer
 from downroute.scoring.one_of import OneOf
 from downroute.scoring.regex import Regex
 from downroute.scoring.spec import build_scorer, describe
 from downroute.scoring.table import SCORERS
 from downroute.scoring.tool_call import ToolCallScorer
+from downroute.scoring.weighted import Weighted
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,25 @@ from downroute.scoring.tool_call import ToolCallScorer
             Contains(values=("a", "b"), all=True, case=True, words=False),
         ),
         ("equals", {"name": "equals"}, Exact(case=True)),
+        ("contains:a|b", {"contains": ["a", "b"]}, Contains(values=("a", "b"))),
+        ("contains_all:a", {"contains_all": "a"}, Contains(values=("a",), all=True)),
+        ("regex:^a,b", {"regex": "^a,b"}, Regex(pattern="^a,b")),
+        (
+            "all_of:exact|not_:contains:values=x",
+            {"all-of": ["exact", {"not_": {"contains": "x"}}]},
+            AllOf((Exact(), Not(Contains(values=("x",))))),
+        ),
+        ("not-contains:x", {"not-contains": {"values": ["x"]}}, Not(Contains(("x",), words=True))),
+        (
+            'weighted:of=["exact",{"number":{"field":"a","tolerance":1}}],weights=2|1',
+            {
+                "weighted": {
+                    "of": ["exact", {"number": {"field": "a", "tolerance": 1}}],
+                    "weights": [2, 1],
+                }
+            },
+            Weighted((Exact(), NumberScorer(field="a", tolerance=1)), (2.0, 1.0)),
+        ),
         ("is-json", {"is-json": {}}, JsonSchema(schema=True)),
     ],
 )
@@ -61,7 +83,7 @@ def test_command_line_and_yaml_come_to_the_same_scorer(text, yaml, scorer):
     ("spec", "message"),
     [
         ("exat", "'exat' is not a scorer; did you mean 'exact'?"),
-        ("zzz", "choose from exact, one_of, contains, .*recorded"),
+        ("zzz", "choose from exact, label, one_of, .*recorded"),
         ("number:tolerence=1", "no option 'tolerence'; did you mean 'tolerance'?"),
         ("number:zzz=1", "no option 'zzz'; its options: field, tolerance, relative"),
         ("tool_call:x=1", "it takes none"),
@@ -71,6 +93,11 @@ def test_command_line_and_yaml_come_to_the_same_scorer(text, yaml, scorer):
         ({"number": 5}, "the options of scorer 'number' are `key: value` pairs"),
         ({"a": {}, "b": {}}, "expected one scorer with its options, found 2 keys"),
         ("regex:pattern=(", "scorer 'regex': .* is not a regular expression"),
+        ({"all_of": ["exact", "exat"]}, "scorer 'all_of': 'exat' is not a scorer; did you mean"),
+        ({"weighted": {"of": ["exact"], "weights": [1, 2]}}, "1 scorers have 2 weights"),
+        ("all_of", "scorer 'all_of': it needs its option 'of'"),
+        ({"not_": 5}, "expected a scorer, got int"),
+        ("python:f", "'f' is not written as module:function"),
         ("recorded:x=1", "the scorer 'recorded' takes no options"),
     ],
 )
@@ -81,7 +108,12 @@ def test_a_wrong_spec_says_what_is_wrong_and_what_is_known(spec, message):
 
 
 def test_every_scorer_can_be_built_and_says_its_name():
+    needed = {"python": "f:g", "command": "cat"}
+    needed |= dict.fromkeys(("all_of", "any_of", "weighted", "not_"), "exact")
     for name in SCORERS:
-        scorer = build_scorer(name)
-        assert scorer.name == describe(scorer) == name
+        spec = f"{name}:{needed[name]}" if name in needed else name
+        scorer = build_scorer(spec)
+        assert scorer.name == name
+        assert describe(scorer) == name or name in needed
+        assert build_scorer(describe(scorer)) == scorer
         assert isinstance(scorer.needs_reference, bool)
