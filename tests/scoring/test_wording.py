@@ -22,23 +22,6 @@ def sentences(count=60):
         *("the", "a", "cat", "dog's", "sat,", "on", "mat.", "In", "1932", "–", "runs"),
         *("und", "Straße", "don't", "(very)", "fast"),
     ]
-        "the",
-        "a",
-        "cat",
-        "dog's",
-        "sat,",
-        "on",
-        "mat.",
-        "In",
-        "1932",
-        "–",
-        "runs",
-        "und",
-        "Straße",
-        "don't",
-        "(very)",
-        "fast",
-    ]
     for _ in range(count):
         yield [" ".join(rng.choices(vocabulary, k=rng.randint(1, 12))) for _ in range(3)]
 
