@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from downroute.records import Policy, Route
+from downroute.records import Policy, Route, Streaming
 from downroute.routing.match import expiry
 
 SECONDS_PER_DAY = 86_400
@@ -70,6 +70,8 @@ def _standing(route: Route) -> list[str]:
     words = []
     if route.evidence is None and route.models != (route.baseline,):
         words.append("unproven: nothing was measured; replies say so")
+    if route.stream is Streaming.DIRECT and len(route.models) > 1:
+        words.append(f"streams come from {route.models[0]} unchecked (`stream: direct`)")
     if route.shadow:
         words.append("`shadow` is kept but not acted on by this version")
     return words
