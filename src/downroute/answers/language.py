@@ -51,8 +51,7 @@ def is_language(text: str, code: str) -> bool | None:
         return None if code == "ja" and spoken == ("zh",) and counts.total() < _HAN_ALONE else False
     if code not in STOP_WORDS:
         return True
-    words = [word.lower() for word in _WORD.findall(prose.replace("’", "'")[:SAMPLE])]
-    hits = {c: sum(word in STOP_WORDS[c] for word in words) for c in spoken if c in STOP_WORDS}
+    hits = _hits(prose, spoken)
     best = max(hits.values())
     if best < _FEWEST_HITS:
         return None
@@ -63,8 +62,21 @@ def is_language(text: str, code: str) -> bool | None:
 
 def language_of(text: str) -> str | None:
     """The language ``text`` is surely in; ``None`` where that cannot be told."""
-    sure = [code for code in LANGUAGES if is_language(text, code) is True]
+    prose = _NOT_PROSE.sub(" ", text[: 2 * SAMPLE])
+    counts = script_counts(prose)
+    if counts.total() < _FEWEST_LETTERS:
+        return None
+    spoken = _languages(counts)
+    hits = _hits(prose, spoken)
+    best = max(hits.values(), default=0)
+    sure = [c for c in spoken if c not in STOP_WORDS or hits[c] == best >= _FEWEST_HITS]
     return sure[0] if len(sure) == 1 else None
+
+
+def _hits(prose: str, spoken: tuple[str, ...]) -> dict[str, int]:
+    """How many of the text's words are among each language's commonest, where those are known."""
+    words = [word.lower() for word in _WORD.findall(prose.replace("’", "'")[:SAMPLE])]
+    return {c: sum(word in STOP_WORDS[c] for word in words) for c in spoken if c in STOP_WORDS}
 
 
 def _languages(counts: Mapping[str, int]) -> tuple[str, ...]:

@@ -1,0 +1,154 @@
+"""Where does the candidate stop being good enough? A search over boundaries of request features.
+
+Every boundary of every feature, and every name of every category, splits the pairs in two. The
+split whose worse side loses most clearly is taken, and is a break only if so clear a split is
+rare where there is none: the pairs' outcomes are dealt out anew to the requests, the whole search
+repeated, and the largest statistic of each such deal compared (Westfall & Young 1993, max-T). That
+holds however many splits are tried and however they overlap. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from downroute.records import Bounds, Example
+from downroute.routing.features import CATEGORIES, FEATURES
+from downroute.study.pairs import Pair
+
+LEVEL = 0.01
+"""The chance to report a break where the outcomes do not depend on any feature."""
+
+FEWEST = 30
+"""Pairs on either side of a boundary, at the least."""
+
+DEALS = 999
+MOST_CUTS = 64
+"""Boundaries tried on one feature."""
+
+AS_CLEAR = 0.95
+"""Of several splits this close to the clearest one, that of the feature named first is taken."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """It holds ``inside`` these bounds of ``feature``; ``p_value`` is that of the whole search."""
+
+    feature: str
+    inside: Bounds
+    p_value: float
+
+    def holds(self, example: Example) -> bool:
+        if self.feature in CATEGORIES:
+            return self.inside.holds(CATEGORIES[self.feature](example.request))
+        return self.inside.holds(FEATURES[self.feature](example.request))
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """``outside`` marks the pairs beyond the boundary."""
+
+    feature: str
+    inside: Bounds
+    outside: NDArray[np.bool_]
+
+
+def find_break(
+    pairs: Sequence[Pair], examples: Mapping[str, Example], margin: float, seed: int = 0
+) -> Break | None:
+    """The clearest break between ``pairs`` of known difference; ``None`` where there is none.
+
+    ``margin`` is in score units: beyond a break the estimated gap is above it.
+    """
+    known = [p for p in pairs if p.difference is not None]
+    if len(known) < 2 * FEWEST:
+        return None
+    difference = np.array([p.difference or 0.0 for p in known])
+    splits = _splits([examples[p.example_id] for p in known])
+    if not splits or not difference.any():
+        return None
+    outside = np.array([s.outside for s in splits], dtype=float).T
+    clear = _clearness(difference[None, :], outside, margin)[0]
+    best = float(clear.max())
+    if not np.isfinite(best):
+        return None
+    dealt = _largest_when_dealt(difference, outside, margin, seed)
+    p_value = float((1 + np.sum(dealt >= best - 1e-9)) / (1 + DEALS))
+    if p_value > LEVEL:
+        return None
+    near = [i for i in range(len(splits)) if clear[i] >= AS_CLEAR * best]
+    feature = splits[near[0]].feature
+    chosen = max((i for i in near if splits[i].feature == feature), key=lambda i: clear[i])
+    return Break(feature, splits[chosen].inside, p_value)
+
+
+def _largest_when_dealt(difference: Array, outside: Array, margin: float, seed: int) -> Array:
+    generator = np.random.default_rng(seed)
+    found = []
+    for start in range(0, DEALS, 111):
+        deals = min(111, DEALS - start)
+        dealt = generator.permuted(np.tile(difference, (deals, 1)), axis=1)
+        found.append(_clearness(dealt, outside, margin).max(axis=1))
+    return np.concatenate(found)
+
+
+def _clearness(differences: Array, outside: Array, margin: float) -> Array:
+    """How clearly each split's outer side is worse, as a z statistic; a row per deal.
+
+    The larger of two: of the differences, and of the losses alone. Where wins and losses both
+    become more frequent the second sees what the first blurs. −∞ where the outer side's gap is
+    not above the margin and above the inner side's.
+    """
+    pairs = differences.shape[1]
+    beyond = outside.sum(axis=0)
+    lost = differences @ outside
+    gap = lost / beyond
+    rest = (differences.sum(axis=1, keepdims=True) - lost) / (pairs - beyond)
+    losses = np.maximum(differences, 0.0)
+    found = np.maximum(_z(differences, lost, beyond), _z(losses, losses @ outside, beyond))
+    return np.where((gap > margin) & (gap > rest), found, -np.inf)
+
+
+def _z(values: Array, beyond_sum: Array, beyond: Array) -> Array:
+    """The sum beyond the boundary, standardised as that of so many drawn without replacement."""
+    pairs = values.shape[1]
+    mean = values.mean(axis=1, keepdims=True)
+    variance = values.var(axis=1, ddof=1, keepdims=True) * beyond * (pairs - beyond) / pairs
+    return (beyond_sum - beyond * mean) / np.sqrt(np.maximum(variance, 1e-12))
+
+
+def _splits(examples: Sequence[Example]) -> list[_Split]:
+    """Every boundary with enough pairs on both sides, those that split alike once."""
+    found: dict[bytes, _Split] = {}
+    for name, value_of in FEATURES.items():
+        values = np.array([value_of(e.request) for e in examples])
+        for low, high in _cuts(values):
+            for split in (
+                _Split(name, Bounds(max=float(low)), values > low),
+                _Split(name, Bounds(min=float(high)), values < high),
+            ):
+                found.setdefault(np.packbits(split.outside).tobytes(), split)
+    for category, name_of in CATEGORIES.items():
+        names = np.array([name_of(e.request) for e in examples])
+        for name in np.unique(names):
+            outside = names == name
+            rest = frozenset(str(n) for n in np.unique(names[~outside]))
+            split = _Split(category, Bounds(among=rest), outside)
+            found.setdefault(np.packbits(outside).tobytes(), split)
+    return [s for s in found.values() if FEWEST <= s.outside.sum() <= len(examples) - FEWEST]
+
+
+def _cuts(values: Array) -> list[tuple[float, float]]:
+    """Neighbouring values between which a boundary may lie, evenly over the pairs."""
+    ordered = np.sort(values)
+    places = np.flatnonzero(np.diff(ordered)) + 1
+    places = places[(places >= FEWEST) & (places <= len(values) - FEWEST)]
+    if len(places) > MOST_CUTS:
+        wanted = np.linspace(FEWEST, len(values) - FEWEST, MOST_CUTS)
+        places = np.unique(places[np.abs(places[None, :] - wanted[:, None]).argmin(axis=1)])
+    return [(float(ordered[p - 1]), float(ordered[p])) for p in places]
