@@ -198,6 +198,7 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append(f"{result.unscored} pairs could not be scored and are in no number")
     if result.floor is not None:
         lines.append(floor_line(result.baseline, result.floor))
+    lines += _break_lines(result)
     worst = result.worst_slice
     if worst is not None and result.outcome is not Outcome.KEEP:
         lines.append(
@@ -221,6 +222,27 @@ def floor_line(baseline: str, floor: Floor) -> str:
         f"{baseline} against itself differs on {floor.differ / floor.pairs:.1%} of {floor.pairs} "
         f"pairs{gap}"
     )
+
+
+def _break_lines(result: TaskResult) -> list[str]:
+    found = result.narrowing
+    if found is None:
+        return []
+    beyond = f"beyond, {found.outside.pairs} pairs, gap {points(found.outside.interval)}"
+    if result.narrowed is None:
+        if found.confirmed:
+            return []
+        return [
+            f"perhaps {found.words()} ({beyond}): {len(found.fresh)} fresh pairs inside did not "
+            "confirm it"
+        ]
+    why = "; the whole task was shown, and this is its better part"
+    if found.judgement is not None and found.whole is not None:
+        why = (
+            f"; confirmed on {len(found.fresh)} fresh pairs inside, of which the table speaks "
+            f"(all requests: gap {points(found.whole)})"
+        )
+    return [f"{found.words()}, {found.share:.0%} of the requests; {beyond}: {result.baseline}{why}"]
 
 
 def gap(result: TaskResult) -> str:

@@ -19,11 +19,17 @@ from downroute.records import Bounds, Example
 from downroute.routing.features import CATEGORIES, FEATURES
 from downroute.study.pairs import Pair
 
-LEVEL = 0.01
+LEVEL = 0.02
 """The chance to report a break where the outcomes do not depend on any feature."""
 
 FEWEST = 30
 """Pairs on either side of a boundary, at the least."""
+
+PLAINLY = 1.0
+"""Standard errors by which the outer side's gap must exceed the inner side's."""
+
+PLACED_AMONG = 0.8
+"""Boundaries of the feature found that are at least so clear compete for the likeliest place."""
 
 DEALS = 999
 MOST_CUTS = 64
@@ -31,6 +37,8 @@ MOST_CUTS = 64
 
 AS_CLEAR = 0.95
 """Of several splits this close to the clearest one, that of the feature named first is taken."""
+
+Z_95 = 1.644854
 
 Array = NDArray[np.float64]
 
@@ -75,7 +83,9 @@ def find_break(
     outside = np.array([s.outside for s in splits], dtype=float).T
     clear = _clearness(difference[None, :], outside, margin)[0]
     best = float(clear.max())
-    if not np.isfinite(best):
+    anywhere = float(_clearness(difference[None, :], outside, margin, worse_only=False).max())
+    if not np.isfinite(best) or best < AS_CLEAR * anywhere:
+        # The clearest change is one of losses that wins make up for.
         return None
     dealt = _largest_when_dealt(difference, outside, margin, seed)
     p_value = float((1 + np.sum(dealt >= best - 1e-9)) / (1 + DEALS))
@@ -83,8 +93,36 @@ def find_break(
         return None
     near = [i for i in range(len(splits)) if clear[i] >= AS_CLEAR * best]
     feature = splits[near[0]].feature
-    chosen = max((i for i in near if splits[i].feature == feature), key=lambda i: clear[i])
+    same = [i for i in range(len(splits)) if splits[i].feature == feature]
+    close = [i for i in same if clear[i] >= PLACED_AMONG * clear[same].max()]
+    chosen = max(close, key=lambda i: _likelihood(difference, splits[i].outside))
     return Break(feature, splits[chosen].inside, p_value)
+
+
+def _likelihood(difference: Array, outside: NDArray[np.bool_]) -> float:
+    """The log-likelihood of wins, ties and losses with shares of their own on either side: ties
+    that become rarer place a boundary more sharply than the losses alone."""
+    total = 0.0
+    for side in (difference[outside], difference[~outside]):
+        for count in (np.sum(side > 0), np.sum(side < 0), np.sum(side == 0)):
+            total += float(count * np.log(count / len(side))) if count else 0.0
+    return total
+
+
+def may_hold_somewhere(
+    pairs: Sequence[Pair], examples: Mapping[str, Example], margin: float
+) -> bool:
+    """Whether any side of any boundary might still be within ``margin``: its gap's lower end at
+    95 %, taken as normal, is not above it. Where none is, looking on is not worth its cost."""
+    known = [p for p in pairs if p.difference is not None]
+    if not known:
+        return False
+    difference = np.array([p.difference or 0.0 for p in known])
+    for split in _splits([examples[p.example_id] for p in known]):
+        inside = difference[~split.outside]
+        if inside.mean() - Z_95 * inside.std(ddof=1) / np.sqrt(len(inside)) <= margin:
+            return True
+    return False
 
 
 def _largest_when_dealt(difference: Array, outside: Array, margin: float, seed: int) -> Array:
@@ -97,12 +135,14 @@ def _largest_when_dealt(difference: Array, outside: Array, margin: float, seed: 
     return np.concatenate(found)
 
 
-def _clearness(differences: Array, outside: Array, margin: float) -> Array:
+def _clearness(
+    differences: Array, outside: Array, margin: float, *, worse_only: bool = True
+) -> Array:
     """How clearly each split's outer side is worse, as a z statistic; a row per deal.
 
     The larger of two: of the differences, and of the losses alone. Where wins and losses both
-    become more frequent the second sees what the first blurs. −∞ where the outer side's gap is
-    not above the margin and above the inner side's.
+    become more frequent the second sees what the first blurs. With ``worse_only`` −∞ where
+    the outer side's gap is not above the margin, or not plainly above the inner side's.
     """
     pairs = differences.shape[1]
     beyond = outside.sum(axis=0)
@@ -111,7 +151,14 @@ def _clearness(differences: Array, outside: Array, margin: float) -> Array:
     rest = (differences.sum(axis=1, keepdims=True) - lost) / (pairs - beyond)
     losses = np.maximum(differences, 0.0)
     found = np.maximum(_z(differences, lost, beyond), _z(losses, losses @ outside, beyond))
-    return np.where((gap > margin) & (gap > rest), found, -np.inf)
+    if not worse_only:
+        return found
+    both = (np.square(differences) @ outside / beyond - gap**2) / beyond
+    left = np.square(differences).sum(axis=1, keepdims=True) - np.square(differences) @ outside
+    both = both + (left / (pairs - beyond) - rest**2) / (pairs - beyond)
+    apart = gap - rest > PLAINLY * np.sqrt(np.maximum(both, 0.0))
+    clear: Array = np.where((gap > margin) & apart, found, -np.inf)
+    return clear
 
 
 def _z(values: Array, beyond_sum: Array, beyond: Array) -> Array:
@@ -119,7 +166,8 @@ def _z(values: Array, beyond_sum: Array, beyond: Array) -> Array:
     pairs = values.shape[1]
     mean = values.mean(axis=1, keepdims=True)
     variance = values.var(axis=1, ddof=1, keepdims=True) * beyond * (pairs - beyond) / pairs
-    return (beyond_sum - beyond * mean) / np.sqrt(np.maximum(variance, 1e-12))
+    found: Array = (beyond_sum - beyond * mean) / np.sqrt(np.maximum(variance, 1e-12))
+    return found
 
 
 def _splits(examples: Sequence[Example]) -> list[_Split]:

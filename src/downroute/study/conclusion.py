@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from downroute.prompts import digest
-from downroute.records import Measurement
+from downroute.records import Example, Measurement
 from downroute.scoring.judge import Pairwise
 from downroute.stats.planning import more_pairs_graded
 from downroute.study.judge_report import Heard, refusal, report
 from downroute.study.look import Look, Rules, Scores, discordance
+from downroute.study.narrowing import Narrowing
 from downroute.study.pairs import Pair
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import Need, TaskResult
 from downroute.study.saving import saving
 from downroute.study.settings import StudySettings
-from downroute.study.slices import worst_slice
+from downroute.study.slices import Slice, worst_slice
 from downroute.study.traffic import weighed
 from downroute.study.verdict import Judgement, Outcome, Stopped
 
@@ -39,16 +40,28 @@ def result_of(
     pairs: Sequence[Pair],
     measured: Sequence[Measurement],
     heard: Heard | None = None,
+    narrowing: Narrowing | None = None,
 ) -> TaskResult:
-    """What ``judgement`` says of one task measured with ``candidate``; ``heard`` is what asking a
-    judge came to, where one was."""
+    """What ``judgement`` says of one task measured with ``candidate``; where it holds inside a
+    boundary alone and that was confirmed, what the confirmation says.
+    ``heard`` is what asking a judge came to, where one was."""
+    sample = measured
+    if narrowing is not None:
+        sample = measured[: narrowing.explored]
+        if narrowing.confirmed and narrowing.judgement is not None:
+            judgement, pairs = narrowing.judgement, narrowing.fresh
     last = judgement.looks[-1] if judgement.looks else None
     seen = weighed(pairs[: last.examples]) if last else []
-    by_id = {e.id: e for e in task.examples}
+    confirming = () if narrowing is None else narrowing.further
+    by_id = {e.id: e for e in (*task.examples, *confirming)}
     # A call that never came through cost nothing and says nothing of what an answer costs.
-    answered = [m for m in measured if m.error is None]
+    answered = [m for m in sample if m.error is None]
     costs = [by_id[m.example_id].baseline_cost_usd for m in answered]
     paid = [m.cost_usd for m in answered]
+    served = paid
+    if narrowing is not None and narrowing.confirmed:
+        inside = [narrowing.holds(by_id[m.example_id]) for m in answered]
+        served = [p if i else c for p, c, i in zip(paid, costs, inside, strict=True)]
     result = TaskResult(
         task=task.name,
         shape=task.plan.shape,
@@ -69,12 +82,13 @@ def result_of(
         interval=last.interval if last else None,
         discordance=discordance(seen),
         looks=judgement.looks,
-        worst_slice=None if last and last.ungraded else worst_slice(seen, by_id, rules),
+        worst_slice=None if last and last.ungraded else _worst_slice(seen, by_id, rules, narrowing),
+        narrowing=narrowing,
         p_value=judgement.p_value(rules),
         need=_need(judgement, seen, rules, paid),
         saving=saving(
             costs,
-            paid,
+            served,
             measuring_usd(measured) + (0.0 if heard is None else heard.cost_usd or 0.0),
             task.found.calls_per_month,
         ),
@@ -115,6 +129,19 @@ def _with_judge(
         weighted_gap=last.interval.estimate if told.corrected and uneven else None,
         message=refusal(told, rules.margin) if result.stopped is Stopped.LABELS else None,
     )
+
+
+def _worst_slice(
+    seen: Sequence[Pair],
+    examples: Mapping[str, Example],
+    rules: Rules,
+    narrowing: Narrowing | None,
+) -> Slice | None:
+    """The worst slice of what the verdict speaks of: of a narrowed one, inside its bounds."""
+    if narrowing is not None and narrowing.confirmed:
+        known = {i: e for i, e in examples.items() if narrowing.holds(e)}
+        seen = [p for p in seen if p.example_id in known]
+    return worst_slice(seen, examples, rules)
 
 
 def guarded(result: TaskResult) -> TaskResult:
@@ -196,4 +223,7 @@ def snapshots(finding: Finding) -> dict[str, str]:
 def data_digest(finding: Finding, task: PreparedTask) -> str:
     """Identity of what the result stands on: each pair's request, answers and scores."""
     requests = {e.id: e.request_digest for e in task.examples}
-    return digest([[requests[p.example_id], p.key, p.baseline, p.candidate] for p in finding.pairs])
+    stood_on = [[requests[p.example_id], p.key, p.baseline, p.candidate] for p in finding.pairs]
+    found = finding.result.narrowing
+    confirming = [] if found is None else [[p.key, p.baseline, p.candidate] for p in found.fresh]
+    return digest([stood_on, confirming])

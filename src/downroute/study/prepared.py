@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from downroute.records import Example
@@ -23,6 +24,8 @@ class PreparedTask:
     plan: TaskPlan
     fingerprints: tuple[str, ...]
     left_out: Counter[str]
+    further: Callable[[], tuple[Example, ...]] = tuple
+    """Draws more examples of the log, none of which is among ``examples``."""
     unfit: str | None = None
     """Why the scorer cannot judge this task, where it cannot."""
 

@@ -10,6 +10,7 @@ from downroute.records import Json
 from downroute.stats.interval import Interval
 from downroute.study.judge_report import JudgeReport
 from downroute.study.look import Look
+from downroute.study.narrowing import Narrowing
 from downroute.study.saving import Saving
 from downroute.study.slices import Slice
 from downroute.study.verdict import Outcome, Stopped
@@ -69,6 +70,8 @@ class TaskResult:
     need: Need | None = None
     saving: Saving | None = None
     worst_slice: Slice | None = None
+    narrowing: Narrowing | None = None
+    """Where the candidate stops being good enough, if a break was found."""
     weighted_gap: float | None = None
     """The gap with each request counted as often as it came, where some came more than once."""
     p_value: float | None = None
@@ -86,6 +89,13 @@ class TaskResult:
     def verdict(self) -> str:
         """The word printed: route, keep, inconclusive; or safe, unsafe with ``--replace``."""
         return REPLACE_WORDS[self.outcome] if self.replace else self.outcome.value
+
+    @property
+    def narrowed(self) -> Narrowing | None:
+        """The boundary the route stays inside of; ``None`` where there is no route or no bound."""
+        if self.outcome is not Outcome.ROUTE or self.narrowing is None:
+            return None
+        return self.narrowing if self.narrowing.confirmed else None
 
     @property
     def ungraded(self) -> int:
@@ -118,6 +128,7 @@ class TaskResult:
             "discordance": self.discordance,
             "weighted_gap": self.weighted_gap,
             "worst_slice": _slice_json(self.worst_slice),
+            "break": _break_json(self.narrowing),
             "looks": [_look_json(look) for look in self.looks],
             "stopped": self.stopped.value,
             "p_value": self.p_value,
@@ -157,6 +168,13 @@ def _slice_json(worst: Slice | None) -> dict[str, Json] | None:
     if worst is None:
         return None
     return {"name": worst.name, "pairs": worst.pairs, **_gap_json(worst.interval, 0)}
+
+
+def _break_json(found: Narrowing | None) -> dict[str, Json] | None:
+    if found is None:
+        return None
+    sides = {"inside": _slice_json(found.inside), "outside": _slice_json(found.outside)}
+    return {**found.as_json(), **sides, "whole": _gap_json(found.whole, 0)}
 
 
 def _gap_json(interval: Interval | None, ungraded: int) -> dict[str, Json]:

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from downroute.prompts import digest
 from downroute.records import Json
+from downroute.stats.interval import Interval
+from downroute.study.narrowing import when_json
 from downroute.study.result import TaskResult
 from downroute.study.saving import EVIDENCE_DAYS
 from downroute.study.verdict import Outcome
@@ -54,6 +56,11 @@ def evidence(
             facts["saving_share"] = _pair(saving.share_low, saving.share_high)
             if saving.month_usd is not None:
                 facts["saving_usd_month"] = [round(m, 2) for m in saving.month_usd]
+    if result.narrowed is not None:
+        facts["break"] = {
+            **result.narrowed.as_json(),
+            "outside": _pair(*_ends(result.narrowed.outside.interval)),
+        }
     facts["digest"] = "sha256:" + digest([facts, data_digest])
     return facts
 
@@ -63,19 +70,26 @@ def expiry_day(started_at: float) -> date:
     return (datetime.fromtimestamp(started_at, UTC) + timedelta(days=EVIDENCE_DAYS)).date()
 
 
-def route_entry(result: TaskResult, fingerprints: Sequence[str]) -> dict[str, Json]:
-    """The route of a verdict as it stands in ``policy.yaml``; `keep` leaves the task alone."""
+def route_entries(result: TaskResult, fingerprints: Sequence[str]) -> list[dict[str, Json]]:
+    """The routes of a verdict as they stand in ``policy.yaml``, in the order they are tried: one,
+    or where the candidate holds inside a boundary alone, one for each side of it. `keep` leaves
+    the task alone."""
     match: dict[str, Json] = {"task": result.task}
     if fingerprints:
         match["fingerprints"] = list(fingerprints)
-    entry: dict[str, Json] = {
+    narrowed = result.narrowed
+    inside: dict[str, Json] = {
         "task": result.task,
         "match": match,
+        **({} if narrowed is None else {"when": when_json(narrowed.when)}),
         "models": list(result.models),
         "baseline": result.baseline,
         "evidence": result.evidence,
     }
-    return entry
+    if narrowed is None:
+        return [inside]
+    outside = {k: v for k, v in inside.items() if k != "when"}
+    return [inside, {**outside, "models": [result.baseline]}]
 
 
 def changes_policy(result: TaskResult) -> bool:
@@ -93,6 +107,10 @@ def _judge_facts(result: TaskResult) -> dict[str, Json]:
 
 def _pair(low: float, high: float) -> list[float]:
     return [round(low, 4), round(high, 4)]
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    return interval.low, interval.high
 
 
 def _rounded(score: float | None) -> float | None:

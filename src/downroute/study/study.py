@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from downroute.config import Settings
 from downroute.errors import BudgetError, DownrouteError, TaskStoppedError, UsageError
@@ -30,11 +31,12 @@ from downroute.study.judging_plan import with_judge
 from downroute.study.labels import ask_for_labels, next_batch
 from downroute.study.look import Rules
 from downroute.study.measurement import Candidate, Manner, Measuring, Paying
+from downroute.study.narrowing import narrow
 from downroute.study.pairs import Pair, PairScore, pair_up
 from downroute.study.plan import plan_task
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import TaskResult
-from downroute.study.routes import changes_policy, evidence, route_entry
+from downroute.study.routes import changes_policy, evidence, route_entries
 from downroute.study.sampling import Sampler, examples
 from downroute.study.settings import StudySettings
 from downroute.study.slow_scores import score_ahead
@@ -94,6 +96,7 @@ def prepare(
                 plan=plan,
                 fingerprints=exclusive.get(name, ()),
                 left_out=samplers[name].left_out,
+                further=partial(_further, store, samplers[name], frozenset(drawn), question),
                 unfit=unfit(
                     picked,
                     choice.judge,
@@ -182,6 +185,11 @@ async def study_task(
                 pair = judging.pair(example, answer, grades)
             pairs.append(pair)
 
+    async def ask(batch: Sequence[Example]) -> Sequence[Pair]:
+        before = len(pairs)
+        await take(batch, await measuring.measure(batch))
+        return pairs[before:]
+
     for done, until in enumerate(rules.schedule if stop is None else (), start=1):
         batch = task.examples[len(measured) : until]
         try:
@@ -196,6 +204,14 @@ async def study_task(
         judgement = judge(pairs, done, rules)
         if judgement.outcome is not None:
             break
+    narrowing, unlooked = None, None
+    # A judge's grades are corrected over the whole task, which says nothing of its parts.
+    if stop is None and judgement.looks and judging is None:
+        try:
+            narrowing = await narrow(task, judgement, pairs, rules, ask)
+        except (BudgetError, TaskStoppedError) as reason:
+            # The verdict on the whole stands; only where it breaks is not known.
+            unlooked = f"where it breaks was not looked for to the end: {reason}"
     await measuring.finish()
     if isinstance(stop, BudgetError):
         answered = measuring.answered(batch)
@@ -212,10 +228,13 @@ async def study_task(
         seen = pairs[: judgement.looks[-1].examples]
         pairs = ask_for_labels(seen, rules.schedule, next_batch(state.missing, state.labels))
     heard = None if judging is None else judging.heard()
-    result = result_of(task, candidate.model, question, rules, judgement, pairs, measured, heard)
-    if stop is not None:
-        result = replace(result, message=str(stop))
-    return Finding(result, tuple(pairs), tuple(measured))
+    result = result_of(
+        task, candidate.model, question, rules, judgement, pairs, measured, heard, narrowing
+    )
+    if stop is not None or unlooked is not None:
+        result = replace(result, message=unlooked if stop is None else str(stop))
+    until = len(pairs) if narrowing is None else narrowing.explored
+    return Finding(result, tuple(pairs[:until]), tuple(measured[:until]))
 
 
 def _judging(
@@ -304,7 +323,8 @@ def new_policy(
 ) -> str:
     """The policy ``text`` with the routes that ``results`` lead to."""
     marks = {task.name: task.fingerprints for task in prepared}
-    routes = [route_entry(r, marks[r.task]) for r in results if changes_policy(r)]
+    changes = [r for r in results if changes_policy(r)]
+    routes = [entry for r in changes for entry in route_entries(r, marks[r.task])]
     return merge_routes(text, name, routes) if routes else text
 
 
@@ -317,6 +337,18 @@ def margin_of(task: str, question: StudySettings, config: Settings) -> float:
 def failed_call_of(task: str, config: Settings) -> str:
     """What a call of this task is that never came through."""
     return config.tasks[task].failed_call if task in config.tasks else "unscored"
+
+
+FURTHER = 3
+"""How many times a study's examples may be looked through for more inside a boundary."""
+
+
+def _further(
+    store: Store, sampler: Sampler, taken: frozenset[str], question: StudySettings
+) -> tuple[Example, ...]:
+    drawn = sampler.draw((1 + FURTHER) * question.examples, question.seed)
+    more = {i: place for i, place in drawn.items() if i not in taken}
+    return examples(store.calls.each(ids=more, with_bodies=True), more, sampler.task)
 
 
 _PREFERENCE = {
