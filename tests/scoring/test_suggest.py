@@ -78,3 +78,30 @@ def test_tool_calls_suggest_themselves():
     assert suggested([(call, wanted), (Answer(text="no"), [])], tools=TOOLS) == "tool_call"
     assert suggested([(call, None)] * 3, tools=TOOLS) == "tool_call"
     assert suggest("number", []) is None
+
+
+def asked_for(text, rows):
+    request = {"messages": [{"role": "user", "content": text}]}
+    examples = [
+        Example(str(n), "t", request, "", Answer(text=said), reference=wanted)
+        for n, (said, wanted) in enumerate(rows)
+    ]
+    found = suggest(shape_of([(request, e.baseline_answer) for e in examples]), examples)
+    return None if found is None else found[0]
+
+
+SAID = [(f"{LONG} word{i} und so weiter", f"{LONG} word{i} and so on") for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("request_", "spec"),
+    [
+        ("Translate into German: x", "chrf"),
+        ("Summarize the following text: x", "rouge_l"),
+        (f"Context: {LONG * 40} word and so on. Question: x", "answer_in_context:of=token_f1"),
+        ("Write something nice", None),
+    ],
+)
+def test_texts_are_compared_by_what_was_asked(request_, spec):
+    rows = SAID if "Context" not in request_ else [(a, LONG) for a, _ in SAID]
+    assert asked_for(request_, rows) == spec

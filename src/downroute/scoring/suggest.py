@@ -13,6 +13,7 @@ from downroute.records import Example, Json
 from downroute.scoring.code_reference import Tests, read_cases, read_tests
 from downroute.scoring.scorer import Scorer
 from downroute.scoring.spec import build_scorer
+from downroute.scoring.suggest_text import is_translation, suggest_text
 from downroute.scoring.tool_call import wanted_calls
 
 MAX_SAMPLES = 400
@@ -67,11 +68,13 @@ def _by_reference(
     finals = [final_reference(r).value for r in references]
     if _nearly_all(is_number(v) or (isinstance(v, str) and is_measure(v)) for v in finals):
         return _with_field("number", examples), "the references are numbers"
+    if is_translation(examples):
+        return suggest_text(examples)
     if shape == Shape.LONG_TEXT:
-        return None
+        return suggest_text(examples)
     if _nearly_all(_is_short(v, SHORT_WORDS) for v in finals):
         return _with_field("exact", examples), "the references are short answers"
-    return None
+    return suggest_text(examples)
 
 
 def _for_programs(references: Sequence[Json]) -> tuple[str, str] | None:
