@@ -36,6 +36,13 @@ TASKS = {
     "ignore_sign=true,ignore_scale=true",
 }
 
+OTHERS = [
+    ("mmlu", "label:labels=A|B|C|D"),
+    ("gsm", "math_equal:field=answer"),
+    ("math-l5", "math_equal:field=answer"),
+]
+"""Other scorers that fit a task."""
+
 INTRODUCTION = """\
 # Do our scorers agree with the sources' own verdicts?
 
@@ -85,6 +92,7 @@ def main() -> None:
     judged = {task: list(judge(folder / f"{task}.jsonl.gz", spec)) for task, spec in TASKS.items()}
     print(INTRODUCTION)
     print_agreement(judged)
+    print_others(folder)
     print_ties(folder)
     print(NOTES)
     for task, answers in judged.items():
@@ -113,6 +121,20 @@ def print_agreement(judged: dict[str, list[Judged]]) -> None:
             f"{agreed / len(answers):.2%} | {lowest} {shares[lowest]:.2%} |"
         )
     print()
+
+
+def print_others(folder: Path) -> None:
+    print("Other scorers that fit, with the rows on which they disagree:\n")
+    print("| task | scorer | answers | agree | share | rows that differ |")
+    print("|---|---|---|---|---|---|")
+    for task, spec in OTHERS:
+        answers = list(judge(folder / f"{task}.jsonl.gz", spec))
+        agreed = sum(a.agreed for a in answers)
+        differ = ", ".join(sorted({a.row for a in answers if not a.agreed})) or "none"
+        scorer = spec.replace("|", "\\|")
+        share_of = f"{agreed / len(answers):.2%}"
+        print(f"| {task} | `{scorer}` | {len(answers)} | {agreed} | {share_of} | {differ} |")
+    print("\ntriviaqa holds no references, so no scorer that needs one can be compared there.\n")
 
 
 def print_ties(folder: Path) -> None:

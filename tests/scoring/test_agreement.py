@@ -32,7 +32,10 @@ def test_programs_come_to_what_the_recordings_say(recorded):
     assert sum(agreed) / len(agreed) >= 0.96
 
 
-@pytest.mark.parametrize(("task", "spec", "share"), TASKS)
+OTHERS = [("mmlu", "label:labels=A|B|C|D", 1.0)]
+
+
+@pytest.mark.parametrize(("task", "spec", "share"), [*TASKS, *OTHERS])
 def test_our_scores_are_those_the_recordings_hold(recorded, task, spec, share):
     scorer = build_scorer(spec)
     agreed = [
