@@ -57,10 +57,14 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Upstream(Strict):
-    """One API that answers. ``concurrency`` bounds how many calls a study keeps in flight."""
+    """One API that answers, OpenAI-shaped or Anthropic-shaped. ``key_header`` is where its key is
+    sent if not where its API expects it. ``concurrency`` bounds how many calls a study keeps in
+    flight."""
 
     base_url: HttpUrl
+    api: Literal["openai", "anthropic"] = "openai"
     key: SecretReference | None = None
+    key_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
     headers: dict[str, str] = Field(default_factory=dict)
     timeout_s: float = Field(default=120.0, gt=0)
     concurrency: int = Field(default=16, ge=1, le=1000)

@@ -14,6 +14,7 @@ from downroute.errors import StoreError
 from downroute.gateway.call_log import Bound, CallLog
 from downroute.gateway.call_row import CallRow
 from downroute.gateway.chat_body import ChatBody
+from downroute.gateway.chat_wire import CHAT
 from downroute.gateway.policy_file import ServedText
 from downroute.gateway.prices import Prices
 from downroute.money.table import PriceTable, rates_per_million
@@ -29,7 +30,7 @@ def row(number: int, model: str = "large") -> CallRow:
     assert isinstance(body, ChatBody)
     attempt = Attempt(model, status=200, usage=Usage(1000, 100))
     call = Call(id=f"call-{number}", source="gateway", model=model, attempts=(attempt,))
-    return CallRow(call, body)
+    return CallRow(call, CHAT, body)
 
 
 def prices() -> Prices:

@@ -277,7 +277,7 @@ def test_words_are_kept_only_where_the_configuration_says_so(
 def test_an_unknown_path_or_method_says_what_there_is(start: Start) -> None:
     gateway = start()
     for method, path, status in (
-        ("POST", "/v1/embeddings", 404),
+        ("POST", "/embed", 404),
         ("GET", "/", 404),
         ("GET", "/v1/chat/completions", 405),
     ):

@@ -96,8 +96,9 @@ def test_what_tells_the_outcome_is_there_without_the_words() -> None:
 
 def test_the_last_comment_comes_before_the_end_mark() -> None:
     events = [b"data: 1\n\n", b"data: [DONE]\n\n"]
-    assert before_end_mark(events, b": c\n\n") == [events[0], b": c\n\n", events[1]]
-    assert before_end_mark(events[:1], b": c\n\n") == [events[0], b": c\n\n"]
+    reader = ChunkReader(keep_words=False, hide_usage=False, hide_logprobs=False)
+    assert before_end_mark(reader, events, b": c\n\n") == [events[0], b": c\n\n", events[1]]
+    assert before_end_mark(reader, events[:1], b": c\n\n") == [events[0], b": c\n\n"]
 
 
 def test_lines_of_one_event_are_joined() -> None:

@@ -2,7 +2,9 @@
 
 message         a request and a reply, free of any transport
 handler         which path is answered by what; read this first
-chat            POST /v1/chat/completions: plan, ask along the route, reply, log
+chat            a request for an answer: plan, ask along the route, reply, log
+wire            an API as it is spoken; chat_wire is OpenAI's, messages_wire Anthropic's
+passthrough     every other path of an upstream
 plan            PURE: which route a request takes, and why
 chat_body       a request body taken apart so that what is not touched stays byte for byte
 json_text       JSON bytes and values, whatever clients and upstreams send

@@ -10,20 +10,13 @@ from collections.abc import Mapping, Sequence
 from downroute.answers.openai_chat import usage_from_completion
 from downroute.gateway.call_in_flight import CANCELLED, CallInFlight
 from downroute.gateway.chat_stream import ChatStream
-from downroute.gateway.completion import (
-    error_code,
-    finish_reason,
-    read_completion,
-    snapshot,
-    without_logprobs,
-)
+from downroute.gateway.completion import error_code, finish_reason, snapshot
 from downroute.gateway.destinations import Address, Destinations
 from downroute.gateway.exchange import Exchange, Live, is_event_stream
 from downroute.gateway.headers import to_upstream
 from downroute.gateway.log_lines import say
 from downroute.gateway.prices import Prices
 from downroute.gateway.second_opinion import question
-from downroute.gateway.sse import ChunkReader
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
 from downroute.gateway.user_checks import UserChecks
 from downroute.records import Answer, Attempt, Json, Purpose, Usage
@@ -80,9 +73,11 @@ class Asking:
         """Ask ``model`` what the call asks. Where the route is not to ``judge`` the answer, a
         stream comes back live with its first event; else everything comes back when it is over.
         """
-        address, settings = self._destinations.of(model)
+        address, settings = self._destinations.of(model, call.wire.api)
         name = settings.name or model
         ask = _Ask(call, model, judge)
+        if address.api != call.wire.api:
+            return _other_shape(ask, address)
         if model in self._no_logprobs:
             ask.added = {}
         exchange = await self._exchange(
@@ -103,16 +98,20 @@ class Asking:
         assert second is not None and about.answers
         model, answer = second.model, about.answers[0]
         ask = _Ask(call, model, judge=False, purpose=second.purpose)
-        address, settings = self._destinations.of(model)
+        address, settings = self._destinations.of(model, call.wire.api)
+        if address.api != call.wire.api:
+            return _other_shape(ask, address)
 
         def body() -> bytes:
             kept = model not in self._no_logprobs
-            return question(second, call.body, answer, settings.name or model, settings, kept)
+            name = settings.name or model
+            return question(call.wire, second, call.body, answer, name, settings, kept)
 
         exchange = await self._exchange(ask, address, body())
         if self._refuses_logprobs(model, exchange):
             exchange = await self._exchange(ask, address, body())
-        completion = read_completion(exchange.body) if not exchange.attempt.failed else None
+        failed = exchange.attempt.failed
+        completion = None if failed else call.wire.read_completion(exchange.body)
         if completion is not None:
             exchange.attempt = opinion(second, exchange.attempt, completion, answer, call.body)
         return exchange
@@ -152,7 +151,12 @@ class Asking:
         return await self._client.send(
             "POST",
             address.chat_url,
-            to_upstream(ask.call.onward, address.headers, own_key=address.own_key),
+            to_upstream(
+                ask.call.onward,
+                address.headers,
+                own_key=address.own_key,
+                defaults=address.defaults,
+            ),
             body,
             total_s=left_s if ask.stream else min(left_s, address.timeout_s),
             idle_s=address.timeout_s if ask.stream else None,
@@ -170,20 +174,20 @@ class Asking:
             return Exchange(
                 _failed(ask, reply.status, error, 0.0), reply.status, reply.headers, body
             )
-        attempt, answers = self._answered(ask, reply.status, read_completion(body))
+        attempt, answers = self._answered(ask, reply.status, ask.call.wire.read_completion(body))
         return Exchange(
             attempt,
             reply.status,
             reply.headers,
-            without_logprobs(body) if ask.added else body,
+            ask.call.wire.without_logprobs(body) if ask.added else body,
             kept=body if self._keeps_words else None,
             answers=answers,
         )
 
     async def _read_stream(self, ask: _Ask, reply: UpstreamReply) -> Exchange:
-        reader = ChunkReader(
+        reader = ask.call.wire.reader(
+            ask.call.body,
             keep_words=self._keeps_words or ask.judge,
-            hide_usage=not ask.call.body.wants_usage,
             hide_logprobs=bool(ask.added),
         )
         stream = ChatStream(reply, reader)
@@ -241,6 +245,16 @@ class Asking:
             score=found.score,
         )
         return attempt, found.answers
+
+
+def _other_shape(ask: _Ask, address: Address) -> Exchange:
+    """What cannot be asked in the shape the client speaks: nothing is translated."""
+    where = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}[address.api]
+    fault = NoReplyError(
+        Fault.UNREACHABLE,
+        f"its upstream '{address.upstream}' speaks another API; it is asked at {where}",
+    )
+    return Exchange(_failed(ask, None, f"{fault.fault}: {fault}", 0.0), fault=fault)
 
 
 def _begun(ask: _Ask, status: int) -> Attempt:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from downroute.gateway.call_row import SOURCE, CallRow, total_cost_usd
-from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.exchange import Exchange, Outcome
 from downroute.gateway.headers import OWN, Hints, safe
 from downroute.gateway.message import Headers
 from downroute.gateway.plan import Plan
+from downroute.gateway.wire import Body, Wire
 from downroute.records import Attempt, Call, Route, Usage
 
 CANCELLED = "cancelled"
@@ -25,7 +25,8 @@ class CallInFlight:
     """``onward`` are the client's headers for the upstream, ``began`` is on the clock of
     ``time.perf_counter``, ``started_at`` in Unix seconds."""
 
-    body: ChatBody
+    wire: Wire
+    body: Body
     hints: Hints
     plan: Plan
     onward: Headers
@@ -112,7 +113,8 @@ class CallInFlight:
             for index, exchange in enumerate(self.exchanges)
             if index != sent and exchange.kept is not None
         )
-        return CallRow(call, self.body, outcome.exchange.kept if outcome else None, others)
+        kept = outcome.exchange.kept if outcome else None
+        return CallRow(call, self.wire, self.body, kept, others)
 
 
 def mean_baseline_cost_usd(route: Route) -> float | None:

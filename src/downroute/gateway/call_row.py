@@ -7,18 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from downroute.answers.openai_chat import answer_from_completion
-from downroute.gateway import json_text
-from downroute.gateway.chat_body import ChatBody
-from downroute.gateway.sse import completion_from_kept
+from downroute.gateway.wire import Body, Kept, Wire
 from downroute.records import Answer, Attempt, Call, Decision, Usage
 from downroute.routing.fingerprint import fingerprint
 from downroute.routing.question import QUESTION
 from downroute.routing.signals import signals
 
 SOURCE = "gateway"
-
-Reply = bytes | list[bytes]
-"""A whole body, or a stream's chunks."""
 
 _JUDGED = frozenset({Decision.ACCEPTED, Decision.ESCALATED, Decision.FALLBACK})
 
@@ -32,9 +27,10 @@ class CallRow:
     not kept. ``others`` are the replies of attempts that were not sent, by attempt."""
 
     call: Call
-    request: ChatBody
-    answer: Reply | None = None
-    others: tuple[tuple[int, Reply], ...] = ()
+    wire: Wire
+    request: Body
+    answer: Kept | None = None
+    others: tuple[tuple[int, Kept], ...] = ()
 
     @property
     def size(self) -> int:
@@ -47,7 +43,7 @@ class CallRow:
 
 def finished_call(row: CallRow, pricing: Pricing, *, keep_words: bool) -> Call:
     """The call as the store takes it."""
-    said = {index: _answer(reply) for index, reply in row.others} if keep_words else {}
+    said = {index: _answer(row.wire, reply) for index, reply in row.others} if keep_words else {}
     attempts = tuple(
         dataclasses.replace(_priced(attempt, pricing), answer=said.get(index))
         for index, attempt in enumerate(row.call.attempts)
@@ -60,7 +56,7 @@ def finished_call(row: CallRow, pricing: Pricing, *, keep_words: bool) -> Call:
         attempts=attempts,
         cost_usd=total_cost_usd(attempts),
         request=dict(row.request) if keep_words else None,
-        answer=_answer(row.answer) if keep_words else None,
+        answer=_answer(row.wire, row.answer) if keep_words else None,
     )
 
 
@@ -80,19 +76,13 @@ def _priced(attempt: Attempt, pricing: Pricing) -> Attempt:
     return dataclasses.replace(attempt, cost_usd=pricing(attempt.model, attempt.usage))
 
 
-def _with_features(attempt: Attempt, request: ChatBody) -> Attempt:
+def _with_features(attempt: Attempt, request: Body) -> Attempt:
     """The first attempt with what is known of the question: numbers, none of its words, by which
     escalations are told apart later."""
     features = signals(Answer(), request, QUESTION)
     return dataclasses.replace(attempt, signals={**features, **attempt.signals})
 
 
-def _answer(reply: Reply | None) -> Answer | None:
-    if reply is None:
-        return None
-    if isinstance(reply, list):
-        return answer_from_completion(completion_from_kept(reply))
-    try:
-        return answer_from_completion(json_text.decode(reply))
-    except (ValueError, AttributeError):
-        return None
+def _answer(wire: Wire, kept: Kept | None) -> Answer | None:
+    completion = None if kept is None else wire.kept_completion(kept)
+    return None if completion is None else answer_from_completion(completion)

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: plan the route, ask along it until an answer is accepted, reply, log.
+"""A request for an answer: plan the route, ask along it until an answer is accepted, reply, log.
 
 The loop is the one a study simulates: `next_step`, ask, judge, `next_step`.
 """
@@ -8,41 +8,55 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
+from downroute.gateway import json_text
 from downroute.gateway.asking import Asking
 from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST, CallInFlight
 from downroute.gateway.call_log import CallLog
 from downroute.gateway.call_row import CallRow
-from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.conversations import Conversations
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.escalations import Escalations, escalation_cost_usd, is_escalation
 from downroute.gateway.exchange import Exchange, Live, Outcome
 from downroute.gateway.headers import comment, split, to_client
-from downroute.gateway.message import Reply, Request, Stream
+from downroute.gateway.message import JSON_TYPE, Reply, Request, Stream
 from downroute.gateway.plan import Serving, plan
 from downroute.gateway.relay import Relay
 from downroute.gateway.waiting import hold_back
+from downroute.gateway.wire import Wire
 from downroute.records import Decision, Purpose
 from downroute.routing.cascade import Accept, Ask, Limits, decision, is_judged, next_step
 
 
-class ChatCompletions:
-    """``serving`` gives the policy in force; ``timeout_s`` bounds a call, all attempts together;
-    ``heartbeat_s`` is how often a stream that is held back shows that it is alive."""
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What one call leaves behind for later ones, whatever the shape they come in."""
+
+    conversations: Conversations = field(default_factory=Conversations)
+    escalations: Escalations = field(default_factory=Escalations)
+
+
+class Answering:
+    """Calls of one ``wire``. ``serving`` gives the policy in force; ``timeout_s`` bounds a call,
+    its attempts together; ``heartbeat_s`` is how often a stream that is held back shows that it is
+    alive."""
 
     def __init__(
         self,
+        wire: Wire,
         asking: Asking,
         serving: Callable[[], Serving],
         log: CallLog,
+        kept: Remembered,
         *,
         timeout_s: float,
         heartbeat_s: float,
     ) -> None:
+        self._wire = wire
         self._asking = asking
-        self._conversations = Conversations()
-        self._escalations = Escalations()
+        self._conversations = kept.conversations
+        self._escalations = kept.escalations
         self._serving = serving
         self._log = log
         self._timeout_s = timeout_s
@@ -50,18 +64,40 @@ class ChatCompletions:
 
     async def reply(self, request: Request) -> Reply:
         began, now = time.perf_counter(), time.time()
-        body = ChatBody.read(request.body)
+        wire = self._wire
+        body = wire.read_body(request.body)
         if isinstance(body, Refusal):
-            return body.reply()
+            return wire.refused(body)
         hints, onward = split(request.headers)
         chosen = plan(self._serving(), body, hints, now)
         if isinstance(chosen, Refusal):
-            return chosen.reply()
+            return wire.refused(chosen)
         chosen = self._conversations.plan(chosen, body, hints, now)
-        call = CallInFlight(body, hints, chosen, onward, now, began, self._timeout_s)
+        call = CallInFlight(wire, body, hints, chosen, onward, now, began, self._timeout_s)
         if body.stream and len(chosen.route.models) > 1:
             return await hold_back(self, call, self._heartbeat_s)
         return self.answer(call, await self.settle(call))
+
+    async def route(self, request: Request) -> Reply:
+        """What would be done with a request, without asking anybody."""
+        body = self._wire.read_body(request.body)
+        if isinstance(body, Refusal):
+            return self._wire.refused(body)
+        hints, _ = split(request.headers)
+        chosen = plan(self._serving(), body, hints, time.time())
+        if isinstance(chosen, Refusal):
+            return self._wire.refused(chosen)
+        chosen = self._conversations.plan(chosen, body, hints, time.time())
+        facts = {
+            "task": chosen.task,
+            "models": list(chosen.route.models),
+            "baseline": chosen.route.baseline,
+            "routed": chosen.routed,
+            "decision": None if chosen.decision is None else chosen.decision.value,
+            "reason": chosen.reason,
+            "policy": chosen.policy_digest,
+        }
+        return Reply(200, (JSON_TYPE,), json_text.encode(facts))
 
     async def settle(self, call: CallInFlight) -> Outcome:
         """Ask along the route until an answer is accepted. The last model's answer always is, so
@@ -123,7 +159,7 @@ class ChatCompletions:
             return Reply(exchange.status, [*to_client(exchange.headers), *said], body)
         said += call.money_headers()
         if exchange.fault is not None:
-            reply = exchange.refusal().reply(said)
+            reply = call.wire.refused(exchange.refusal(), said)
         else:
             reply = Reply(exchange.status, [*to_client(exchange.headers), *said], exchange.body)
         first_byte_s = call.elapsed_s() if call.body.stream else None
@@ -145,13 +181,13 @@ class ChatCompletions:
             said = call.decision_headers(outcome) if late else []
             return comment([*said, *call.money_headers()])
 
-        return Relay(exchange, live, over)
+        return Relay(exchange, live, call.wire, over)
 
     def held(self, call: CallInFlight, outcome: Outcome) -> bytes:
         """A whole answer as the stream whose headers have been sent already."""
         said = comment([*call.decision_headers(outcome), *call.money_headers()])
         self._logged(call, call.row(outcome, status=200, first_byte_s=call.elapsed_s()))
-        return outcome.exchange.as_stream(said)
+        return outcome.exchange.as_stream(said, call.wire)
 
     def unsent(self, call: CallInFlight, outcome: Outcome) -> None:
         """Log a call that came to its end when nobody was there any more to hear of it."""

@@ -14,6 +14,8 @@ from downroute.config import ModelSettings
 from downroute.gateway import json_text
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.json_text import Raw
+from downroute.gateway.request_members import read_members, take_task
+from downroute.gateway.wire import Body
 from downroute.providers.parameters import adapt
 from downroute.records import Json
 
@@ -26,7 +28,7 @@ _LONGEST_KEPT = 256 * 1024
 _decoded = lru_cache(maxsize=256)(json_text.decode)
 
 
-class ChatBody(Mapping[str, Json]):
+class ChatBody(Body):
     """The body as a mapping. A member that cannot be read is ``None``: the upstream gets it as
     it is and says what it thinks of it."""
 
@@ -36,26 +38,17 @@ class ChatBody(Mapping[str, Json]):
         self._text = text
         self._fields = fields
         self._values: dict[str, Json] = {"model": model}
-        self._changed = False
         self.model = model
         self.stream = self.get("stream") is True
-        self.task = self._take_task()
+        task = take_task(fields)
+        self._changed = task is not None
+        self.task = (task or "").strip() or None
 
     @classmethod
     def read(cls, text: bytes) -> ChatBody | Refusal:
         """The body in ``text``, or why it is none."""
-        try:
-            fields = json_text.fields(text)
-        except ValueError as fault:
-            return Refusal(400, f"the body is not a JSON object: {fault}", code="malformed_json")
-        try:
-            model = json_text.decode(fields["model"]) if "model" in fields else None
-        except ValueError:
-            model = None
-        if not isinstance(model, str) or not model:
-            message = 'the body names no model; add "model": "NAME"'
-            return Refusal(400, message, param="model", code="missing_model")
-        return cls(text, fields, model)
+        found = read_members(text)
+        return found if isinstance(found, Refusal) else cls(text, *found)
 
     def get(self, key: str, default: Json = None) -> Json:
         """As of any mapping; most keys asked for are not there, and exceptions take time."""
@@ -125,23 +118,3 @@ class ChatBody(Mapping[str, Json]):
         except ValueError:
             return None
         return None if key in _LISTS and not isinstance(value, list) else value
-
-    def _take_task(self) -> str | None:
-        """``metadata.task``, which is said to the gateway alone and goes no further."""
-        raw = self._fields.get("metadata")
-        if raw is None:
-            return None
-        try:
-            metadata = json_text.fields(raw)
-            task = json_text.decode(metadata["task"])
-        except (KeyError, ValueError):
-            return None
-        if not isinstance(task, str):
-            return None
-        del metadata["task"]
-        self._changed = True
-        if metadata:
-            self._fields["metadata"] = Raw(json_text.join(metadata))
-        else:
-            del self._fields["metadata"]
-        return task.strip() or None

@@ -1,15 +1,16 @@
-"""An upstream's chat stream, read in whole events."""
+"""An upstream's stream, read in whole events."""
 
 from __future__ import annotations
 
-from downroute.gateway.sse import ChunkReader, EventSplitter, payload
+from downroute.gateway.sse import EventSplitter
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamReply
+from downroute.gateway.wire import Reader
 
 
 class ChatStream:
     """``reader`` sees every event on its way past and says what the client gets of it."""
 
-    def __init__(self, reply: UpstreamReply, reader: ChunkReader) -> None:
+    def __init__(self, reply: UpstreamReply, reader: Reader) -> None:
         self.reader = reader
         self._reply = reply
         self._chunks = reply.chunks()
@@ -47,10 +48,10 @@ class ChatStream:
         self._reply.close()
 
 
-def before_end_mark(events: list[bytes], comment: bytes) -> list[bytes]:
-    """``events`` with ``comment`` before ``data: [DONE]``, or at the end where that is not there.
-    Clients stop reading at the mark, so nothing is said after it."""
+def before_end_mark(reader: Reader, events: list[bytes], comment: bytes) -> list[bytes]:
+    """``events`` with ``comment`` before the one that ends the stream, or at the end where that is
+    not there. Clients stop reading at it, so nothing is said after it."""
     for index, event in enumerate(events):
-        if payload(event) == b"[DONE]":
+        if reader.is_end(event):
             return [*events[:index], comment, *events[index:]]
     return [*events, comment]

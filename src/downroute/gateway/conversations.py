@@ -11,9 +11,9 @@ import dataclasses
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.headers import Hints
 from downroute.gateway.plan import Plan
+from downroute.gateway.wire import Body
 from downroute.records import Decision, Streaming
 from downroute.routing.conversation import (
     first_turns,
@@ -46,7 +46,7 @@ class Conversations:
         self._kept_s = kept_s
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
 
-    def plan(self, plan: Plan, body: ChatBody, hints: Hints, now: float) -> Plan:
+    def plan(self, plan: Plan, body: Body, hints: Hints, now: float) -> Plan:
         """``plan`` as the conversation so far, and the way a stream is to be answered, leave it."""
         route = plan.route
         if not plan.routed:
@@ -65,7 +65,7 @@ class Conversations:
         return _as_streamed(plan) if body.stream else plan
 
     def answered(
-        self, plan: Plan, body: ChatBody, hints: Hints, model: str, how: Decision, now: float
+        self, plan: Plan, body: Body, hints: Hints, model: str, how: Decision, now: float
     ) -> None:
         """``model`` has answered a request."""
         escalated = how is Decision.ESCALATED
@@ -82,7 +82,7 @@ class Conversations:
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
-    def _known(self, plan: Plan, body: ChatBody, hints: Hints, now: float) -> _Kept | None:
+    def _known(self, plan: Plan, body: Body, hints: Hints, now: float) -> _Kept | None:
         """What is remembered of the conversation, if the request goes on with one: it says so, or
         a model has spoken in it."""
         if not self._kept or not (hints.session or goes_on(body)):
@@ -99,7 +99,7 @@ class Conversations:
         return kept
 
 
-def _key(plan: Plan, body: ChatBody, hints: Hints) -> Key:
+def _key(plan: Plan, body: Body, hints: Hints) -> Key:
     """One session may go through several tasks, each with models of its own."""
     return (f"session {hints.session}" if hints.session else first_turns(body), plan.task)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from downroute.gateway import json_text
 from downroute.gateway.chat_stream import ChatStream
-from downroute.gateway.error_reply import UPSTREAM, Refusal, json_event
+from downroute.gateway.error_reply import UPSTREAM, Refusal
 from downroute.gateway.message import Headers
 from downroute.gateway.sse import EVENT_STREAM
 from downroute.gateway.upstream import Fault, NoReplyError
+from downroute.gateway.wire import Wire
 from downroute.records import Answer, Attempt, Decision
 
 
@@ -46,21 +46,21 @@ class Exchange:
         status, code = _REFUSALS[self.fault.fault]
         return Refusal(status, f"{self.attempt.model}: {self.fault}", UPSTREAM, code=code)
 
-    def as_stream(self, comment: bytes) -> bytes:
+    def as_stream(self, comment: bytes, wire: Wire) -> bytes:
         """The reply as the rest of a stream whose head has been sent with status 200, ``comment``
         before its end mark."""
         if self.fault is not None:
-            return comment + self.refusal().event()
+            return comment + wire.refused_event(self.refusal())
         if is_event_stream(self.headers):
-            mark = max(self.body.rfind(b"data: [DONE]"), self.body.rfind(b"data:[DONE]"))
-            end = len(self.body) if mark < 0 else mark
+            end = wire.end_of(self.body)
             return self.body[:end] + comment + self.body[end:]
         try:
-            event = json_event(json_text.decode(self.body))
+            events = wire.events_of(self.body)
         except ValueError:
             message = f"{self.attempt.model} answered {self.status} with what is no JSON"
-            event = Refusal(self.status, message, UPSTREAM).event()
-        return event + comment + (b"data: [DONE]\n\n" if self.status < 300 else b"")
+            events = wire.refused_event(Refusal(self.status, message, UPSTREAM))
+        end = wire.end_of(events)
+        return events[:end] + comment + events[end:] + (wire.end_mark if self.status < 300 else b"")
 
 
 def is_event_stream(headers: Headers) -> bool:

@@ -8,24 +8,46 @@ import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import PurePath
 
+from downroute.gateway.chat import Answering
 from downroute.gateway.error_reply import INTERNAL, Refusal
 from downroute.gateway.log_lines import say
 from downroute.gateway.message import Reply, Request
 from downroute.gateway.model_list import ModelList
+from downroute.gateway.passthrough import Passthrough
 from downroute.gateway.status import health
 
-Answering = Callable[[Request], Awaitable[Reply]]
+Replying = Callable[[Request], Awaitable[Reply]]
 
-_SERVED = "POST /v1/chat/completions, GET /v1/models, GET /health and GET /ready"
+_SERVED = (
+    "POST /v1/chat/completions, POST /v1/messages, POST /v1/route, GET /v1/models, GET /health, "
+    "GET /ready and the upstreams' own paths under /v1"
+)
+_PASSED = (
+    *("/responses", "/embeddings", "/completions", "/messages/", "/moderations", "/audio/"),
+    *("/images/", "/files", "/batches", "/uploads", "/vector_stores", "/fine_tuning/", "/rerank"),
+    *("/conversations", "/containers", "/videos", "/evals", "/assistants", "/threads", "/models"),
+)
+"""Beginnings of the paths that are passed through without ``/v1`` before them, too."""
 
 
 class Handler:
-    """Paths are served with and without ``/v1``. `handle` never raises but for cancellation."""
+    """Paths are served with and without ``/v1``; any other path under ``/v1`` is an upstream's.
+    `handle` never raises but for cancellation."""
 
-    def __init__(self, chat: Answering, models: ModelList, ready: Answering) -> None:
+    def __init__(
+        self,
+        chat: Answering,
+        messages: Answering,
+        models: ModelList,
+        ready: Replying,
+        passthrough: Passthrough,
+    ) -> None:
         self._models = models
-        self._paths: dict[str, tuple[str, Answering]] = {
-            "/chat/completions": ("POST", chat),
+        self._passthrough = passthrough
+        self._paths: dict[str, tuple[str, Replying]] = {
+            "/chat/completions": ("POST", chat.reply),
+            "/messages": ("POST", messages.reply),
+            "/route": ("POST", chat.route),
             "/models": ("GET", models.reply),
             "/health": ("GET", health),
             "/ready": ("GET", ready),
@@ -44,23 +66,28 @@ class Handler:
             return Refusal(500, message, INTERNAL, code="internal_error").reply()
 
     async def _answer(self, request: Request) -> Reply:
-        path = request.path.rstrip("/")
+        path, versioned = request.path.rstrip("/"), False
         if path == "/v1" or path.startswith("/v1/"):
-            path = path[3:]
-        method, answering = self._paths.get(path, ("", None))
-        if answering is None:
-            if request.method == "GET" and path.startswith("/models/"):
-                return await self._models.one(request, path.removeprefix("/models/"))
-            message = f"nothing is served at {request.method} {request.path}; there is {_SERVED}"
-            return Refusal(404, message, code="unknown_url").reply()
-        if request.method != method:
-            message = f"{request.path} takes {method}, not {request.method}"
-            return Refusal(405, message, code="method_not_allowed").reply([("allow", method)])
+            path, versioned = path[3:], True
         if ("sec-fetch-site", "cross-site") in request.headers:
             # Any web page a user opens could otherwise spend money through a gateway on loopback.
             message = "pages of other sites may not call this gateway"
             return Refusal(403, message, code="cross_site").reply()
-        return await answering(request)
+        method, replying = self._paths.get(path, ("", None))
+        if replying is None:
+            return await self._elsewhere(request, path, versioned)
+        if request.method == method or (method == "GET" and request.method == "HEAD"):
+            return await replying(request)
+        message = f"{request.path} takes {method}, not {request.method}"
+        return Refusal(405, message, code="method_not_allowed").reply([("allow", method)])
+
+    async def _elsewhere(self, request: Request, path: str, versioned: bool) -> Reply:
+        if request.method == "GET" and path.startswith("/models/"):
+            return await self._models.one(request, path.removeprefix("/models/"))
+        if path and (versioned or path.startswith(_PASSED)):
+            return await self._passthrough.reply(request, path)
+        message = f"nothing is served at {request.method} {request.path}; there is {_SERVED}"
+        return Refusal(404, message, code="unknown_url").reply()
 
 
 def _place(fault: Exception) -> str:

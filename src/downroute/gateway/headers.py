@@ -36,6 +36,7 @@ _NOT_SENT_UP = _HOP_BY_HOP | {
 _NOT_SENT_BACK = _HOP_BY_HOP | {"content-length", "content-encoding", "alt-svc"}
 _CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
 _LONGEST_VALUE = 500
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,23 @@ def split(headers: Headers) -> tuple[Hints, list[tuple[str, str]]]:
     return Hints(task, bypass, session), onward
 
 
-def to_upstream(onward: Headers, own: Mapping[str, str], *, own_key: bool) -> Headers:
+def to_upstream(
+    onward: Headers,
+    own: Mapping[str, str],
+    *,
+    own_key: bool,
+    defaults: Mapping[str, str] = _NONE,
+) -> Headers:
     """The headers of a request to an upstream: the client's, replaced by its ``own`` configured
-    ones. With an ``own_key`` no credential of the client goes along."""
+    ones, and ``defaults`` where there are none of that name. With an ``own_key`` no credential of
+    the client goes along."""
     sent = [
         pair for pair in onward if pair[0] not in own and not (own_key and pair[0] in _CREDENTIALS)
     ]
     sent.extend(own.items())
+    if defaults:
+        named = {name for name, _ in sent}
+        sent.extend((name, value) for name, value in defaults.items() if name not in named)
     return sent
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.headers import Hints
+from downroute.gateway.wire import Body
 from downroute.records import Decision, Route
 from downroute.routing.match import ALIAS, AUTO, Match, RouteTable
 
@@ -50,7 +50,7 @@ class Plan:
         return self.decision is None
 
 
-def plan(serving: Serving, body: ChatBody, hints: Hints, now: float) -> Plan | Refusal:
+def plan(serving: Serving, body: Body, hints: Hints, now: float) -> Plan | Refusal:
     """The route for ``body`` at Unix second ``now``; a refusal where no real model is meant."""
     declared = hints.task or body.task
     if serving.table is None:

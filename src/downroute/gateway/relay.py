@@ -11,14 +11,18 @@ from downroute.gateway.error_reply import INTERNAL, Refusal
 from downroute.gateway.exchange import Exchange, Live
 from downroute.gateway.log_lines import say
 from downroute.gateway.upstream import NoReplyError
+from downroute.gateway.wire import Wire
 
 
 class Relay:
     """The events of a ``live`` answer as they come: a `Stream`. ``over`` is called once when it
     has ended, with the error it ended in; what it gives is sent before the end mark."""
 
-    def __init__(self, exchange: Exchange, live: Live, over: Callable[[str | None], bytes]) -> None:
+    def __init__(
+        self, exchange: Exchange, live: Live, wire: Wire, over: Callable[[str | None], bytes]
+    ) -> None:
         self._exchange = exchange
+        self._wire = wire
         self._live = live
         self._over = over
         self._ended = False
@@ -40,7 +44,7 @@ class Relay:
         try:
             while events is not None:
                 if stream.reader.done and not self._ended:
-                    events = before_end_mark(events, self._end())
+                    events = before_end_mark(stream.reader, events, self._end())
                 if piece := b"".join(events):
                     yield piece
                 events = await stream.next()
@@ -60,7 +64,7 @@ class Relay:
         if self._ended:
             return b""
         self._end(error)
-        return refusal.event()
+        return self._wire.refused_event(refusal)
 
     def _end(self, error: str | None = None) -> bytes:
         if self._ended:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from downroute.answers.self_check import self_check_request
 from downroute.config import ModelSettings
 from downroute.gateway import json_text
-from downroute.gateway.chat_body import ChatBody
+from downroute.gateway.wire import Body, Wire
 from downroute.providers.parameters import adapt
-from downroute.records import Answer, Purpose, SecondOpinion
+from downroute.records import Answer, SecondOpinion
 
-_NOT_FOR_A_HELPER = frozenset({"stream", "stream_options", "n", "logprobs", "top_logprobs"})
-"""How an answer is delivered is the client's own affair."""
+_LOGPROBS = frozenset({"logprobs", "top_logprobs"})
 
 
 def question(
+    wire: Wire,
     second: SecondOpinion,
-    body: ChatBody,
+    body: Body,
     answer: Answer,
     name: str,
     settings: ModelSettings,
@@ -26,13 +22,9 @@ def question(
 ) -> bytes:
     """The body that asks the model an upstream calls ``name`` about ``answer`` to ``body``.
     ``logprobs``: a self-check asks for the probabilities of its token."""
-    members: Mapping[str, Any]
-    if second.purpose is Purpose.SELF_CHECK:
-        members = self_check_request(body, answer, second.prompt)
-        if not logprobs:
-            members = {k: v for k, v in members.items() if k not in _NOT_FOR_A_HELPER}
-    else:
-        members = {k: v for k, v in body.members.items() if k not in _NOT_FOR_A_HELPER}
+    asked = wire.second_opinion(second.purpose, second.prompt, body, answer)
+    if not logprobs:
+        asked = {k: v for k, v in asked.items() if k not in _LOGPROBS}
     return json_text.join(
-        adapt(members, name, set_=settings.set, rename=settings.rename, drop=settings.drop)
+        adapt(asked, name, set_=settings.set, rename=settings.rename, drop=settings.drop)
     )

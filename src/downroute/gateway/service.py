@@ -17,11 +17,14 @@ from pathlib import Path
 from downroute.config import Settings
 from downroute.gateway.asking import Asking
 from downroute.gateway.call_log import CallLog
-from downroute.gateway.chat import ChatCompletions
+from downroute.gateway.chat import Answering, Remembered
+from downroute.gateway.chat_wire import CHAT
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.handler import Handler
 from downroute.gateway.log_lines import say
+from downroute.gateway.messages_wire import MESSAGES
 from downroute.gateway.model_list import ModelList
+from downroute.gateway.passthrough import Passthrough
 from downroute.gateway.plan import Serving
 from downroute.gateway.policy_file import PolicyFile
 from downroute.gateway.prices import Prices
@@ -77,15 +80,28 @@ async def gateway(
     file.load()
     client = HttpClient()
     checks = UserChecks()
-    chat = ChatCompletions(
-        Asking(client, destinations, known, checks, keeps_words=log.keeps_words),
-        lambda: file.serving,
-        log,
-        timeout_s=settings.serve.timeout_s,
-        heartbeat_s=settings.serve.heartbeat_s,
+    asking = Asking(client, destinations, known, checks, keeps_words=log.keeps_words)
+    kept = Remembered()
+    timeout_s, heartbeat_s = settings.serve.timeout_s, settings.serve.heartbeat_s
+    chat, messages = (
+        Answering(
+            wire,
+            asking,
+            lambda: file.serving,
+            log,
+            kept,
+            timeout_s=timeout_s,
+            heartbeat_s=heartbeat_s,
+        )
+        for wire in (CHAT, MESSAGES)
     )
-    readiness = Readiness(lambda: file.serving, log)
-    handler = Handler(chat.reply, ModelList(client, destinations), readiness.reply)
+    handler = Handler(
+        chat,
+        messages,
+        ModelList(client, destinations),
+        Readiness(lambda: file.serving, log).reply,
+        Passthrough(client, destinations, known, log, timeout_s=timeout_s),
+    )
     server = HttpServer(handler.handle)
     try:
         if listener is None:

@@ -95,6 +95,10 @@ class ChunkReader:
             return b"data: " + without_logprobs(data).replace(b"\n", b"\ndata: ") + b"\n\n"
         return event
 
+    def is_end(self, event: bytes) -> bool:
+        """Whether clients stop reading at ``event``."""
+        return b"[DONE]" in event and payload(event) == b"[DONE]"
+
     def completion(self) -> dict[str, Json]:
         """The ``chat.completion`` that the stream spells out. Its words must be kept."""
         assert self.kept is not None

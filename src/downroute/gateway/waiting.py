@@ -23,7 +23,7 @@ _HEAD: Headers = (("content-type", f"{EVENT_STREAM}; charset=utf-8"), ("cache-co
 
 
 class Chat(Protocol):
-    """What comes to a decision and says it; see `chat.ChatCompletions`."""
+    """What comes to a decision and says it; see `chat.Answering`."""
 
     async def settle(self, call: CallInFlight) -> Outcome: ...
 
@@ -93,7 +93,8 @@ class HeldBack:
             try:
                 outcome = await self.decided()
             except Exception:
-                yield Refusal(500, "the gateway failed", INTERNAL, code="internal_error").event()
+                failed = Refusal(500, "the gateway failed", INTERNAL, code="internal_error")
+                yield self._call.wire.refused_event(failed)
                 return
         if outcome.exchange.live is None:
             yield self._chat.held(self._call, outcome)

@@ -1,0 +1,242 @@
+"""Every other path of an upstream: passed through as it is, logged where a model is named, priced
+where the reply states its tokens."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import AsyncGenerator
+from urllib.parse import urlsplit
+
+from downroute.gateway import json_text
+from downroute.gateway.call_log import CallLog
+from downroute.gateway.call_row import SOURCE, CallRow
+from downroute.gateway.chat_body import ChatBody
+from downroute.gateway.chat_wire import CHAT
+from downroute.gateway.destinations import Address, Destinations
+from downroute.gateway.error_reply import UPSTREAM, Refusal
+from downroute.gateway.exchange import is_event_stream
+from downroute.gateway.headers import OWN, safe, split, to_client, to_upstream
+from downroute.gateway.message import Headers, Reply, Request
+from downroute.gateway.prices import Prices
+from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
+from downroute.gateway.usage import usage_in
+from downroute.records import Attempt, Call, Decision, Usage
+
+_LONGEST_TAIL = 256 * 1024
+"""Of a stream, its last bytes are kept: the events that state tokens come at the end."""
+_DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|//|\\")
+
+
+class Passthrough:
+    """``timeout_s`` bounds a call."""
+
+    def __init__(
+        self,
+        client: UpstreamClient,
+        destinations: Destinations,
+        prices: Prices,
+        log: CallLog,
+        *,
+        timeout_s: float,
+    ) -> None:
+        self._client = client
+        self._destinations = destinations
+        self._prices = prices
+        self._log = log
+        self._timeout_s = timeout_s
+
+    async def reply(self, request: Request, path: str) -> Reply:
+        """The upstream's reply to ``request`` at ``path`` (without a version)."""
+        if _DOTS.search(path):
+            return Refusal(400, "the path is not in its shortest form", code="bad_path").reply()
+        hints, onward = split(request.headers)
+        model = _model(request)
+        anthropic = any(name == "anthropic-version" for name, _ in onward)
+        address, name = self._destinations.for_path(model, anthropic=anthropic)
+        passed = _Passed(
+            id=f"call-{os.urandom(12).hex()}",
+            model=model,
+            began=time.perf_counter(),
+            started_at=time.time(),
+            session=hints.session,
+            address=address,
+        )
+        body = request.body if name in (None, model) else _renamed(request.body, str(name))
+        try:
+            reply = await self._client.send(
+                request.method,
+                _url(address, path, request.target),
+                to_upstream(
+                    onward,
+                    address.headers,
+                    own_key=address.own_key,
+                    defaults=address.defaults,
+                ),
+                body,
+                total_s=self._timeout_s,
+                idle_s=address.timeout_s,
+            )
+            return await self._passed(passed, reply)
+        except NoReplyError as fault:
+            self._note(passed, None, error=f"{fault.fault}: {fault}")
+            status = 504 if fault.fault is Fault.TIMEOUT else 502
+            code = "upstream_timeout" if status == 504 else "upstream_unreachable"
+            refusal = Refusal(status, f"{address.upstream}: {fault}", UPSTREAM, code=code)
+            return refusal.reply(passed.said())
+
+    async def _passed(self, passed: _Passed, reply: UpstreamReply) -> Reply:
+        headers = [*to_client(reply.headers), *passed.said()]
+        if _is_json(reply.headers):
+            body = await reply.read()
+            self._note(passed, reply.status, usage=usage_in(body))
+            return Reply(reply.status, headers, body)
+        return Reply(reply.status, headers, _Onward(self, passed, reply))
+
+    def note_stream(
+        self, passed: _Passed, reply: UpstreamReply, tail: bytes, error: str | None
+    ) -> None:
+        """Log a reply whose bytes have been passed on."""
+        events = is_event_stream(reply.headers)
+        usage = usage_in(tail) if events else Usage()
+        self._note(passed, reply.status, usage=usage, error=error, stream=events)
+
+    def _note(
+        self,
+        passed: _Passed,
+        status: int | None,
+        usage: Usage | None = None,
+        error: str | None = None,
+        *,
+        stream: bool = False,
+    ) -> None:
+        """Log it, where a model is named: what calls none costs nothing that we could price."""
+        if passed.model is None:
+            return
+        refused = status is not None and status >= 400
+        error = error or (f"HTTP {status}" if refused else None)
+        usage = usage or Usage()
+        cost = 0.0 if refused else self._prices.known_cost_usd(passed.model, usage)
+        latency_s = time.perf_counter() - passed.began
+        attempt = Attempt(
+            passed.model,
+            status=status,
+            error=error,
+            usage=usage,
+            cost_usd=cost,
+            latency_s=latency_s,
+        )
+        call = Call(
+            id=passed.id,
+            source=SOURCE,
+            model=passed.model,
+            requested_model=passed.model,
+            started_at=passed.started_at,
+            latency_s=latency_s,
+            usage=usage,
+            status=status if status is not None else 502,
+            error=error,
+            stream=stream,
+            decision=Decision.PASSTHROUGH,
+            reason="no path that is routed",
+            session=passed.session,
+            attempts=(attempt,),
+        )
+        self._log.add(CallRow(call, CHAT, NOTHING_SAID))
+
+
+class _Passed:
+    """One request on its way."""
+
+    __slots__ = ("address", "began", "id", "model", "session", "started_at")
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        model: str | None,
+        began: float,
+        started_at: float,
+        session: str | None,
+        address: Address,
+    ) -> None:
+        self.id = id
+        self.model = model
+        self.began = began
+        self.started_at = started_at
+        self.session = session
+        self.address = address
+
+    def said(self) -> list[tuple[str, str]]:
+        headers = [(f"{OWN}call-id", self.id), (f"{OWN}decision", Decision.PASSTHROUGH.value)]
+        return [*headers, *([(f"{OWN}model", safe(self.model))] if self.model else [])]
+
+
+class _Onward:
+    """A reply's bytes as they come: a `Stream`. It is cut off where the upstream breaks off, so
+    that nobody takes what came for the whole."""
+
+    def __init__(self, owner: Passthrough, passed: _Passed, reply: UpstreamReply) -> None:
+        self._owner = owner
+        self._passed = passed
+        self._reply = reply
+        self._tail = b""
+        self._noted = False
+        self._pieces: AsyncGenerator[bytes, None] | None = None
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        self._pieces = self._onward()
+        return self._pieces
+
+    async def aclose(self) -> None:
+        if self._pieces is not None:
+            await self._pieces.aclose()
+        self._reply.close()
+        self._end("cancelled")
+
+    async def _onward(self) -> AsyncGenerator[bytes, None]:
+        try:
+            async for chunk in self._reply.chunks():
+                self._tail = (self._tail + chunk)[-_LONGEST_TAIL:]
+                yield chunk
+        except NoReplyError as fault:
+            self._end(f"{fault.fault}: {fault}")
+            raise
+        self._end(None)
+
+    def _end(self, error: str | None) -> None:
+        if not self._noted:
+            self._noted = True
+            self._owner.note_stream(self._passed, self._reply, self._tail, error)
+
+
+NOTHING_SAID = ChatBody(b"", {}, "")
+"""The words of a call whose words are never kept."""
+
+
+def _model(request: Request) -> str | None:
+    """The model a JSON body names."""
+    try:
+        members = json_text.fields(request.body)
+        model = json_text.decode(members["model"])
+    except (ValueError, KeyError):
+        return None
+    return model if isinstance(model, str) and model else None
+
+
+def _renamed(body: bytes, name: str) -> bytes:
+    return json_text.join({**json_text.fields(body), "model": name})
+
+
+def _url(address: Address, path: str, target: str) -> str:
+    """The upstream's URL of a path, with the client's query, then the configured one's."""
+    raw = urlsplit(target)
+    asked = raw.path.rstrip("/")
+    asked = asked[3:] if asked.startswith("/v1/") else asked or path
+    query = "&".join(part for part in (raw.query, address.query) if part)
+    return f"{address.base}{asked}{'?' + query if query else ''}"
+
+
+def _is_json(headers: Headers) -> bool:
+    return any(name == "content-type" and "json" in value.lower() for name, value in headers)
