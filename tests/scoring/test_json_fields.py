@@ -3,6 +3,7 @@ import pytest
 from downroute.errors import UsageError
 from downroute.records import Answer
 from downroute.scoring.json_fields import JsonFields
+from downroute.scoring.spec import build_scorer, describe
 
 REFERENCE = {
     "vendor": "ACME Ltd.",
@@ -54,6 +55,27 @@ def test_only_the_named_fields_count():
     assert score(wrong, fields=("vendor", "total", "tags")).value == 1
     assert score(wrong, fields=("lines",)).value == 0
     assert score(wrong, fields=("missing",)).value is None
+
+
+def test_fields_may_be_left_out_or_have_a_scorer_of_their_own():
+    wrong = RIGHT.replace("true", "false").replace("1200.0", "1205")
+    assert score(wrong, ignore=("paid", "total")).value == 1
+    scorer = build_scorer(
+        {"json_fields": {"ignore": ["paid"], "by": {"total": {"number": {"relative": 0.01}}}}}
+    )
+    assert build_scorer(describe(scorer)) == scorer
+    assert scorer.score(Answer(text=wrong), REFERENCE, {}).value == 1
+    far = scorer.score(Answer(text=wrong.replace("1205", "1300")), REFERENCE, {})
+    assert (far.value, far.reason) == (0, "differs in total")
+    missing = scorer.score(Answer(text='{"vendor": "ACME Ltd"}'), REFERENCE, {})
+    assert "total" in missing.reason
+
+
+def test_a_field_s_own_score_counts_as_its_share():
+    by = {"json_fields": {"pass_at": None, "by": {"text": "token_f1"}}}
+    wanted = {"text": "one two three", "n": 1}
+    found = build_scorer(by).score(Answer(text='{"text": "one two four", "n": 1}'), wanted, {})
+    assert found.value == pytest.approx((1 + 2 / 3) / 2)
 
 
 def test_what_is_no_object_is_a_fault_of_answer_or_reference():
