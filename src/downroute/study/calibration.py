@@ -18,6 +18,7 @@ import numpy as np
 from downroute.records import LinearScore, Purpose, Route, SecondOpinion
 from downroute.routing.signals import PAID
 from downroute.stats.fixed_sequence import FRACTIONS, tango_z_many, thresholds, walk
+from downroute.stats.noninferiority import tango_z
 from downroute.study.escalation_score import (
     FEWEST_GAINS,
     FOLDS,
@@ -33,20 +34,27 @@ LEAST_SAVING = 0.1
 """A cascade that saves less of the baseline's cost is not worth its second model."""
 PILOT = 0.4
 """The share of pairs on which is told which second opinion to ask for."""
-BANDS = (0.0, 0.3, 0.5, 0.7)
+BANDS = (0.0, 0.25, 0.5)
 """Shares of answers accepted by the free score alone, without a second opinion."""
+CLEARLY = 0.005
+"""By how much more saving a less simple option has to promise."""
+SAFELY = -4.0
+"""What is accepted without being asked about must be so far within the margin, as z, if the pilot
+went on as it is: no second opinion can make good what it never sees."""
 FARTHEST = 1e9
 """Beyond any score."""
-_AIMS = (0.25, 0.5, 0.75)
+_AIMS = (0.2, 0.4, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A way to order answers by risk: by the free score alone, or by a second opinion on all
-    but the ``band`` answers that the free score finds the least risky."""
+    """A way to order answers by risk: by the free score, or by a second opinion on all but the
+    share ``band`` that the free score finds the least risky. ``plain``: by one signal as it is,
+    with nothing learned (a probability that is nearly always 0 or 1 suits no straight line)."""
 
     purpose: Purpose | None = None
     band: float = 0.0
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +149,7 @@ def calibrate(
     whose mean score is at least so high. ``None`` where no signal tells answers apart.
     """
     folds = _folds(trial.n, seed, strict=strict)
-    found = _ordering(trial, _choose_option(trial, seed), folds)
+    found = _ordering(trial, _choose_option(trial, rules.margin, seed), folds)
     if found is None:
         return None
     ordering, learned = found
@@ -169,7 +177,7 @@ def route_risk(route: Route, trial: Trial) -> tuple[Bools, Bools]:
 def in_sample(trial: Trial) -> Iterator[tuple[Array, Bools, Purpose | None]]:
     """(risk, asked, purpose) of every way to order ``trial``, fitted on these very answers."""
     everything = np.full(trial.n, -1)
-    for option in (Option(), *(Option(p, band) for p in trial.paid for band in BANDS)):
+    for option in _options(trial):
         found = _ordering(trial, option, everything)
         if found is not None:
             ordering = found[0]
@@ -177,10 +185,12 @@ def in_sample(trial: Trial) -> Iterator[tuple[Array, Bools, Purpose | None]]:
             yield ordering.served, np.asarray(ordering.served > -np.inf), option.purpose
 
 
-def _ordering(trial: Trial, option: Option, folds: np.ndarray) -> tuple[Ordering, bool] | None:
+def _ordering(
+    trial: Trial, option: Option, folds: np.ndarray, fewest: float = FEWEST_GAINS
+) -> tuple[Ordering, bool] | None:
     """``trial`` in order of risk, and whether the score was learned."""
-    enough = int((trial.gain[folds >= 0] > 0).sum()) >= FEWEST_GAINS or not (folds >= 0).all()
-    enough = enough and int((trial.gain > 0).sum()) >= FEWEST_GAINS
+    enough = int((trial.gain > 0).sum()) >= fewest
+    enough = enough and not (option.plain and option.purpose is None)
     free = _score(trial.signals, trial, folds, None, enough=enough)
     if option.purpose is None:
         if free is None:
@@ -190,7 +200,7 @@ def _ordering(trial: Trial, option: Option, folds: np.ndarray) -> tuple[Ordering
         nobody = np.zeros(trial.n, bool)
         return Ordering(option, risk, nobody, free.score, served=served), enough
     signals = _with_paid(trial, option.purpose)
-    second = _score(signals, trial, folds, PAID[option.purpose], enough=enough)
+    second = _score(signals, trial, folds, PAID[option.purpose], enough=enough and not option.plain)
     if second is None:
         return None
     first = LinearScore(0.0, {}, 0.0) if free is None else free.score
@@ -227,30 +237,48 @@ def _score(
     return None if score is None else Learned(score, score_all(score, signals))
 
 
-def _choose_option(trial: Trial, seed: int) -> Option:
-    """The option that saves most on the pilot, averaged over a few shares of the gap that may be
-    left. No option is chosen by whether it passes."""
-    options = [Option(p, band) for p in trial.paid for band in BANDS]
-    if not options:
-        return Option()
+def _choose_option(trial: Trial, margin: float, seed: int) -> Option:
+    """The option that saves most on the pilot, averaged over a few shares of the margin that
+    may be used up. No option is chosen by whether it passes."""
+    options = _options(trial)
+    if len(options) == 1:
+        return options[0]
     pilot = trial.take(range(max(1, round(PILOT * trial.n))))
     folds = _folds(pilot.n, seed)
-    return max([Option(), *options], key=lambda o: _promise(pilot, o, folds))
+    best, promise = options[0], _promise(pilot, options[0], margin, folds)
+    for option in options[1:]:
+        found = _promise(pilot, option, margin, folds)
+        if found > promise + CLEARLY:
+            best, promise = option, found
+    return best
 
 
-def _promise(pilot: Trial, option: Option, folds: np.ndarray) -> float:
-    found = _ordering(pilot, option, folds)
+def _options(trial: Trial) -> list[Option]:
+    """What may be chosen, the simpler first."""
+    plain = (False, True)
+    return [
+        Option(),
+        *(Option(p, band, how) for band in BANDS for p in trial.paid for how in plain),
+    ]
+
+
+def _promise(pilot: Trial, option: Option, margin: float, folds: np.ndarray) -> float:
+    found = _ordering(pilot, option, folds, PILOT * FEWEST_GAINS)
     if found is None:
         return 0.0
     ordering = found[0]
+    unasked = np.isneginf(ordering.risk)
+    b = float(np.maximum(pilot.baseline - pilot.candidate, 0.0)[unasked].sum()) / PILOT
+    c = float(np.maximum(pilot.candidate - pilot.baseline, 0.0)[unasked].sum()) / PILOT
+    if unasked.any() and tango_z(b, c, pilot.n / PILOT, margin) > SAFELY:
+        return 0.0
     order = np.argsort(ordering.risk, kind="stable")
     lost = (pilot.baseline - pilot.candidate)[order]
     # What is left of the gap if all up to here are kept.
     left = np.concatenate([[0.0], np.cumsum(lost)]) / pilot.n
-    whole = max(float(left[-1]), 1e-9)
     savings = []
     for aim in _AIMS:
-        kept = int(np.flatnonzero(left <= aim * whole)[-1])
+        kept = int(np.flatnonzero(left <= aim * margin)[-1])
         escalated = np.ones(pilot.n, bool)
         escalated[order[:kept]] = False
         saving = pilot.saving(escalated, ordering.asked, option.purpose)
