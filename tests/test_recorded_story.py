@@ -42,7 +42,7 @@ def test_a_proven_task_moves_and_its_look_alikes_do_not(work, prices, downroute,
         done = downroute(
             "study", "--task", "gsm", "--task", "numersense", "--baseline", "gpt-4o",
             "--candidate", "gpt-4o-mini", "--scorer", "recorded", "--upstream", upstream,
-            "--yes", "--json",
+            "--no-cascade", "--yes", "--json",
         )  # fmt: skip
         verdicts = {t["task"]: t for t in json.loads(done.out)["tasks"]}
         assert verdicts["gsm"]["verdict"] == "route"

@@ -19,7 +19,7 @@ RULE_EXAMPLES = 100
 RARELY = 0.01
 """A chance below this is not worth a line."""
 
-STYLE = {"route": "green", "keep": "red", "inconclusive": "yellow"}
+STYLE = {"route": "green", "cascade": "green", "keep": "red", "inconclusive": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,13 @@ def study(
         float | None,
         typer.Option(min=0, metavar="USD", help="Stop before this many USD are exceeded."),
     ] = None,
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade/--no-cascade",
+            help="Where the candidate alone is not shown, look for answers to escalate.",
+        ),
+    ] = True,
     seed: Annotated[
         int, typer.Option(metavar="N", help="Draws the sample; same seed, same examples.")
     ] = 0,
@@ -138,7 +145,7 @@ def study(
     settings = configuration.load(config, upstream=upstream).with_judge(judge, judge_allow or ())
     question = _question(
         settings, baseline, candidate, task, scorer, margin, relative, confidence, examples,
-        replace, budget, seed, calls_per_month, allow_unsandboxed_code, repeats, system,
+        replace, budget, cascade, seed, calls_per_month, allow_unsandboxed_code, repeats, system,
     )  # fmt: skip
     wishes = Wishes(
         store=store or settings.store.path,
@@ -169,6 +176,7 @@ def _question(
     examples: int | None,
     replace: bool,
     budget: float | None,
+    cascade: bool,
     seed: int,
     calls_per_month: float | None,
     allow_unsandboxed_code: bool,
@@ -204,6 +212,7 @@ def _question(
         examples=settings.examples if examples is None else examples,
         replace=replace,
         budget_usd=settings.budget_usd if budget is None else budget,
+        cascade=cascade,
         seed=seed,
         calls_per_month=calls_per_month,
         allow_unsandboxed_code=allow_unsandboxed_code,

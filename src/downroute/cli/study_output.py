@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from downroute.cli.cascade_output import cascade_lines, curve_table, points
 from downroute.cli.judge_output import judge_lines, judge_plan_lines
 from downroute.cli.tables import make_table
 from downroute.records import Json
 from downroute.reports.display import usd
-from downroute.stats.interval import Interval
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import Floor, TaskResult
 from downroute.study.settings import StudySettings
@@ -133,6 +133,8 @@ def print_results(
     console.print(make_table(title, columns, rows, numbers=columns[2:6]))
     marks = {t.name: t.fingerprints for t in worth}
     for result in results:
+        if result.cascade is not None:
+            console.print(curve_table(result.task, result.cascade))
         for line in remarks(result, marks.get(result.task, ())):
             console.print(f"  {result.task}: {line}", soft_wrap=True)
     if question.system is not None:
@@ -204,7 +206,11 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append(
             f"worst slice: {worst.name}, {worst.pairs} pairs, gap {points(worst.interval)}"
         )
-    if result.outcome is Outcome.ROUTE and not fingerprints:
+    if result.cascade is not None:
+        lines += cascade_lines(result.cascade)
+    elif result.no_cascade is not None:
+        lines.append(result.no_cascade)
+    if result.outcome in (Outcome.ROUTE, Outcome.CASCADE) and not fingerprints:
         lines.append(
             "its requests cannot be told from other tasks' by what they say: clients must send "
             f"the header x-downroute-task: {result.task}"
@@ -254,19 +260,14 @@ def gap(result: TaskResult) -> str:
     return f"? {told[told.index('[') :]}" if result.ungraded else told
 
 
-def points(interval: Interval) -> str:
-    """An estimate with its interval, in points."""
-    middle, low, high = (x * 100 for x in (interval.estimate, interval.low, interval.high))
-    return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
-
-
 def _row(result: TaskResult) -> list[str | Text]:
     scores = [result.scores.get(m) for m in (result.baseline, result.candidate)]
     saving = "—"
-    if result.saving is not None and result.outcome is Outcome.ROUTE:
-        saving = f"{result.saving.share:.0%}"
-        if result.saving.month_usd is not None:
-            low, high = result.saving.month_usd
+    paid = result.route_saving
+    if paid is not None:
+        saving = f"{paid.share:.0%}"
+        if paid.month_usd is not None:
+            low, high = paid.month_usd
             saving += f", {usd(low)} to {usd(high)} a month"
     return [
         result.task,

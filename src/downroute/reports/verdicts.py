@@ -10,7 +10,7 @@ from downroute.records import Json
 from downroute.reports.display import MISSING
 from downroute.reports.page import write_page
 
-MOVES = ("route", "safe")
+MOVES = ("route", "safe", "cascade")
 STAYS = ("keep", "unsafe")
 SCALE = 160.0
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from downroute.records import Json
 from downroute.stats.interval import Interval
+from downroute.study.curve import CascadeReport
 from downroute.study.judge_report import JudgeReport
 from downroute.study.look import Look
 from downroute.study.narrowing import Narrowing
@@ -79,6 +80,10 @@ class TaskResult:
     stands_among_all: bool | None = None
     """For a route among several tasks: whether it also stands under Benjamini–Hochberg."""
     judge: JudgeReport | None = None
+    cascade: CascadeReport | None = None
+    cascade_saving: Saving | None = None
+    no_cascade: str | None = None
+    """Why none is offered, where one was looked for."""
     message: str | None = None
     evidence: Mapping[str, Json] | None = None
     others: tuple[TaskResult, ...] = ()
@@ -105,16 +110,31 @@ class TaskResult:
     @property
     def models(self) -> tuple[str, ...]:
         """The route this verdict leads to; the baseline stays unless the candidate was shown."""
+        if self.outcome is Outcome.CASCADE:
+            return self.candidate, self.baseline
         return (self.candidate,) if self.outcome is Outcome.ROUTE else (self.baseline,)
+
+    @property
+    def route_saving(self) -> Saving | None:
+        """What the route saves that this verdict leads to; ``None`` where nothing moves."""
+        if self.outcome is Outcome.CASCADE:
+            return self.cascade_saving
+        return self.saving if self.outcome is Outcome.ROUTE else None
+
+    @property
+    def escalation(self) -> float | None:
+        """The share of requests that the route escalates; ``None`` where nothing moves."""
+        if self.cascade is not None:
+            return self.cascade.point.escalation
+        return 0.0 if self.outcome is Outcome.ROUTE else None
 
     def with_evidence(self, evidence: Mapping[str, Json]) -> TaskResult:
         return replace(self, evidence=evidence)
 
     def as_json(self) -> dict[str, Json]:
-        routed = self.outcome is Outcome.ROUTE
         kept_share = None if self.saving is None else 0.0
-        saving = self.saving
-        month = saving.month_usd if saving is not None and routed else None
+        saving = self.route_saving
+        month = None if saving is None else saving.month_usd
         return {
             "task": self.task,
             "shape": self.shape,
@@ -136,11 +156,13 @@ class TaskResult:
             "verdict": self.verdict,
             "need": _need_json(self.need),
             "models": list(self.models),
-            "escalation": 0.0 if routed else None,
-            "saving_share": saving.share if saving is not None and routed else kept_share,
+            "escalation": self.escalation,
+            "saving_share": kept_share if saving is None else saving.share,
             "saving_usd_month": None if month is None else list(month),
             "floor": None if self.floor is None else asdict(self.floor),
             "judge": None if self.judge is None else self.judge.as_json(),
+            "cascade": None if self.cascade is None else self.cascade.as_json(),
+            "no_cascade": self.no_cascade,
             "message": self.message,
             "evidence": None if self.evidence is None else dict(self.evidence),
             **({"others": [o.as_json() for o in self.others]} if self.others else {}),

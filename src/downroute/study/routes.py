@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from downroute.prompts import digest
 from downroute.records import Json
 from downroute.stats.interval import Interval
+from downroute.study.curve import escalate_entry
 from downroute.study.narrowing import when_json
 from downroute.study.result import TaskResult
 from downroute.study.saving import EVIDENCE_DAYS
@@ -34,14 +35,12 @@ def evidence(
         "scorer": result.scorer,
         **_judge_facts(result),
         "scores": {m: _rounded(s) for m, s in result.scores.items()},
-        "gap": None
-        if result.interval is None
-        else _pair(result.interval.low, result.interval.high),
+        **_gap_facts(result),
         "margin": margin,
         **({"relative": True} if relative else {}),
         "confidence": confidence,
         **({} if result.stands_among_all is not False else {"stands_among_all": False}),
-        "escalation": 0.0,
+        "escalation": round(result.escalation or 0.0, 4),
         "mean_cost_usd": {},
         "snapshots": dict(snapshots),
         "expires": expiry_day(started_at).isoformat(),
@@ -52,10 +51,11 @@ def evidence(
             result.baseline: float(f"{saving.baseline_usd:.4g}"),
             result.candidate: float(f"{saving.candidate_usd:.4g}"),
         }
-        if result.outcome is Outcome.ROUTE:
-            facts["saving_share"] = _pair(saving.share_low, saving.share_high)
-            if saving.month_usd is not None:
-                facts["saving_usd_month"] = [round(m, 2) for m in saving.month_usd]
+    paid = result.route_saving
+    if paid is not None:
+        facts["saving_share"] = _pair(paid.share_low, paid.share_high)
+        if paid.month_usd is not None:
+            facts["saving_usd_month"] = [round(m, 2) for m in paid.month_usd]
     if result.narrowed is not None:
         facts["break"] = {
             **result.narrowed.as_json(),
@@ -63,6 +63,19 @@ def evidence(
         }
     facts["digest"] = "sha256:" + digest([facts, data_digest])
     return facts
+
+
+def _gap_facts(result: TaskResult) -> dict[str, Json]:
+    """The gap of what is served; of a cascade with the candidate's own beside it."""
+    alone = None if result.interval is None else _pair(result.interval.low, result.interval.high)
+    if result.cascade is None:
+        return {"gap": alone}
+    gap = result.cascade.point.gap
+    return {
+        "gap": _pair(gap.low, gap.high),
+        "gap_of_candidate": alone,
+        "calibrated_on": result.cascade.calibrated_on,
+    }
 
 
 def expiry_day(started_at: float) -> date:
@@ -86,6 +99,8 @@ def route_entries(result: TaskResult, fingerprints: Sequence[str]) -> list[dict[
         "baseline": result.baseline,
         "evidence": result.evidence,
     }
+    if result.cascade is not None:
+        inside["escalate"] = escalate_entry(result.cascade.route)
     if narrowed is None:
         return [inside]
     outside = {k: v for k, v in inside.items() if k != "when"}
@@ -97,7 +112,7 @@ def changes_policy(result: TaskResult) -> bool:
     that keeps a baseline which is being retired."""
     if result.replace and result.outcome is Outcome.KEEP:
         return False
-    return result.outcome in (Outcome.ROUTE, Outcome.KEEP) and result.evidence is not None
+    return result.outcome is not Outcome.INCONCLUSIVE and result.evidence is not None
 
 
 def _judge_facts(result: TaskResult) -> dict[str, Json]:

@@ -7,7 +7,7 @@ ratio of paired means at 95 %; the measuring cost is spread over what the verdic
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from downroute.money.savings import RouteCost
@@ -67,3 +67,15 @@ def saving(
         whole = mean_b * calls_per_month
         month = ((share - spread) * whole, (share + spread) * whole)
     return Saving(share, share - spread, share + spread, month, mean_b, mean_c)
+
+
+def saving_of(
+    baseline_usd: Iterable[float], route_usd: Iterable[float], calls_per_month: float | None
+) -> Saving | None:
+    """The saving of a route that costs ``route_usd``, call by call; NaN = not known. What it cost
+    to measure is left to the saving of the candidate."""
+
+    def known(costs: Iterable[float]) -> list[float | None]:
+        return [float(c) if math.isfinite(c) else None for c in costs]
+
+    return saving(known(baseline_usd), known(route_usd), 0.0, calls_per_month)

@@ -30,6 +30,8 @@ class StudySettings:
     replace: bool = False
     budget_usd: float | None = None
     seed: int = 0
+    cascade: bool = True
+    """Whether a cascade is looked for where the candidate alone is not shown."""
     calls_per_month: float | None = None
     repeats: int = 1
     floor: bool = False

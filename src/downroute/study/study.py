@@ -21,6 +21,7 @@ from downroute.records import Example, Measurement
 from downroute.routing.policy import merge_routes
 from downroute.stats.multiple import benjamini_hochberg
 from downroute.store import Store
+from downroute.study.cascade import may_cascade, with_cascade, worth_asking_on
 from downroute.study.choice import choose_scorer
 from downroute.study.conclusion import Finding, data_digest, result_of, snapshots
 from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
@@ -212,6 +213,15 @@ async def study_task(
         except (BudgetError, TaskStoppedError) as reason:
             # The verdict on the whole stands; only where it breaks is not known.
             unlooked = f"where it breaks was not looked for to the end: {reason}"
+    last = min(rules.schedule[-1], len(task.examples))
+    cascading = stop is None and may_cascade(judgement, task, question, rules)
+    if cascading and narrowing is None and worth_asking_on(pairs, task.examples, measured):
+        rest = task.examples[len(measured) : rules.schedule[-1]]
+        try:
+            await take(rest, await measuring.measure(rest))
+        except (BudgetError, TaskStoppedError):
+            # The candidate's own verdict stands; a cascade would need all of the sample.
+            cascading = False
     await measuring.finish()
     if isinstance(stop, BudgetError):
         answered = measuring.answered(batch)
@@ -231,6 +241,9 @@ async def study_task(
     result = result_of(
         task, candidate.model, question, rules, judgement, pairs, measured, heard, narrowing
     )
+    if cascading and result.outcome is not Outcome.ROUTE and len(measured) >= last:
+        monthly = task.found.calls_per_month
+        result = with_cascade(result, pairs[:last], task.examples, measured[:last], rules, monthly)
     if stop is not None or unlooked is not None:
         result = replace(result, message=unlooked if stop is None else str(stop))
     until = len(pairs) if narrowing is None else narrowing.explored
