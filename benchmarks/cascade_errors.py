@@ -2,7 +2,8 @@
 
     python benchmarks/cascade_errors.py
 
-Made-up tasks whose truth is known, at the margin and beyond, with signals that tell little or nothing.
+Made-up tasks whose truth is known, at the margin and beyond, with signals that tell little or
+nothing.
 Prints a Markdown table; 250 repetitions of 500 pairs each.
 """
 
