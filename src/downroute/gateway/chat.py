@@ -23,6 +23,7 @@ from downroute.gateway.headers import comment, split, to_client
 from downroute.gateway.message import JSON_TYPE, Reply, Request, Stream
 from downroute.gateway.plan import Serving, plan
 from downroute.gateway.relay import Relay
+from downroute.gateway.versions import Versions
 from downroute.gateway.waiting import hold_back
 from downroute.gateway.wire import Wire
 from downroute.records import Decision, Purpose
@@ -35,6 +36,7 @@ class Remembered:
 
     conversations: Conversations = field(default_factory=Conversations)
     escalations: Escalations = field(default_factory=Escalations)
+    versions: Versions = field(default_factory=Versions)
 
 
 class Answering:
@@ -56,6 +58,7 @@ class Answering:
         self._wire = wire
         self._asking = asking
         self._conversations = kept.conversations
+        self._versions = kept.versions
         self._escalations = kept.escalations
         self._serving = serving
         self._log = log
@@ -72,7 +75,7 @@ class Answering:
         chosen = plan(self._serving(), body, hints, now)
         if isinstance(chosen, Refusal):
             return wire.refused(chosen)
-        chosen = self._conversations.plan(chosen, body, hints, now)
+        chosen = self._versions.plan(self._conversations.plan(chosen, body, hints, now))
         call = CallInFlight(wire, body, hints, chosen, onward, now, began, self._timeout_s)
         if body.stream and len(chosen.route.models) > 1:
             return await hold_back(self, call, self._heartbeat_s)
@@ -87,7 +90,7 @@ class Answering:
         chosen = plan(self._serving(), body, hints, time.time())
         if isinstance(chosen, Refusal):
             return self._wire.refused(chosen)
-        chosen = self._conversations.plan(chosen, body, hints, time.time())
+        chosen = self._versions.plan(self._conversations.plan(chosen, body, hints, time.time()))
         facts = {
             "task": chosen.task,
             "models": list(chosen.route.models),
@@ -145,6 +148,8 @@ class Answering:
 
     def _logged(self, call: CallInFlight, row: CallRow) -> None:
         route = call.plan.route
+        for attempt in call.attempts:
+            self._versions.see(call.plan, attempt)
         if route.limit is not None:
             spent = escalation_cost_usd(call.attempts)
             self._escalations.paid(route, spent, time.time())

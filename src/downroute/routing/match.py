@@ -11,6 +11,7 @@ from typing import NamedTuple
 from downroute.records import Json, Policy, Route
 from downroute.routing.features import feature_value
 from downroute.routing.fingerprint import fingerprint
+from downroute.routing.measured_on import measured_prompts, prompt_mark
 
 AUTO = "downroute/auto"
 ALIAS = "downroute/"
@@ -32,6 +33,7 @@ class RouteTable:
         self._by_task: dict[str, list[Route]] = {}
         self._by_fingerprint: dict[str, list[Route]] = {}
         self._expires_at: dict[int, float] = {}
+        self._prompts: dict[int, frozenset[str]] = {}
         for route in policy.routes:
             self._by_task.setdefault(route.match_task or route.task, []).append(route)
             for mark in route.fingerprints:
@@ -39,6 +41,9 @@ class RouteTable:
             expires_at = expiry(route)
             if expires_at is not None:
                 self._expires_at[id(route)] = expires_at
+            prompts = measured_prompts(route)
+            if prompts is not None:
+                self._prompts[id(route)] = prompts
 
     def match(
         self, request: Mapping[str, Json], model: str, declared: str | None, now: float
@@ -75,6 +80,10 @@ class RouteTable:
                 continue
             if now > self._expires_at.get(id(route), now):
                 reason = "the route's evidence has expired"
+                continue
+            prompts = self._prompts.get(id(route))
+            if prompts is not None and prompt_mark(request) not in prompts:
+                reason = "its instructions are not those that were measured"
                 continue
             outside = outside_of(route, request)
             if outside is None:
