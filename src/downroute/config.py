@@ -54,6 +54,7 @@ Pattern = Annotated[str, AfterValidator(_regular_expression)]
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Excess = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Upstream(Strict):
@@ -122,6 +123,15 @@ class TaskJudge(Strict):
     labels: int | None = Field(default=None, ge=50)
 
 
+class GuardrailSettings(Strict):
+    """How much more often than the baseline a candidate may have a fault, as a share of answers;
+    ``null`` switches a guardrail off."""
+
+    refusals: Excess | None = 0.02
+    schema_failures: Excess | None = 0.02
+    truncations: Excess | None = 0.02
+
+
 class TaskSettings(Strict):
     """What one task asks for besides the defaults. ``scorer`` is a name or ``{name: options}``;
     ``rubric`` says in words what a good answer is, to whoever grades, people or judge."""
@@ -132,6 +142,7 @@ class TaskSettings(Strict):
     rubric: str | None = None
     failed_call: Literal["unscored", "fail"] = "unscored"
     """What a call is that never came through, after all retries."""
+    guardrails: GuardrailSettings = GuardrailSettings()
 
 
 class ServeSettings(Strict):
@@ -189,11 +200,15 @@ class Settings(Strict):
         judge = self.judge.model_copy(update={**own, "allow": [*self.judge.allow, *allow]})
         return self.model_copy(update={"judge": judge})
 
+    def task(self, name: str) -> TaskSettings:
+        return self.tasks.get(name, _AS_ANY_TASK)
+
     def model(self, name: str) -> ModelSettings:
         return self.models.get(name, _AS_IT_COMES)
 
 
 _AS_IT_COMES = ModelSettings()
+_AS_ANY_TASK = TaskSettings()
 
 
 def load(path: Path | None = None, *, upstream: str | None = None) -> Settings:

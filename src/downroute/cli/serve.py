@@ -58,7 +58,9 @@ def serve(
             help="So many processes on one port; SIGHUP replaces them without losing a call.",
         ),
     ] = None,
-    listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    listen_fd: Annotated[
+        int | None, typer.Option(hidden=True, help="For workers: the socket.")
+    ] = None,
 ) -> None:
     """Serve an OpenAI-compatible gateway that follows the policy and logs every call, until Ctrl-C.
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from downroute.cli.policy_file import write_policy_file
+from downroute.cli.pricing import price_table
 from downroute.cli.study_output import print_diff, print_results
 from downroute.cli.study_plan import Estimate, compared, truth
 from downroute.config import Settings
@@ -21,6 +22,7 @@ from downroute.store import Store
 from downroute.study.conclusion import Finding
 from downroute.study.ledger import FINISHED, OUT_OF_BUDGET, finish
 from downroute.study.prepared import PreparedTask
+from downroute.study.provenance import made_with
 from downroute.study.result import TaskResult
 from downroute.study.settings import StudySettings
 from downroute.study.study import conclude, new_policy
@@ -69,11 +71,20 @@ def tell(
 ) -> int:
     """Draw the conclusions: ledger, policy, what is printed; the exit code. ``others`` is what the
     same study has found of further tasks."""
+    judges = (settings.judge_of(task.name).model for task in worth if task.choice.asked)
+    made = made_with(question, price_table(settings).rates, *(j for j in judges if j))
     results = conclude(
-        findings, worth, question, settings, study_id=entry.id, started_at=entry.started_at
+        findings,
+        worth,
+        question,
+        settings,
+        study_id=entry.id,
+        started_at=entry.started_at,
+        made_with=made,
     )
     report = {
         **report_json(question, results, entry.id, store),
+        "made_with": made,
         "estimate": estimate.as_json() if estimate else None,
         "truth": truth(results, store.journal.spent(entry.id), time.time() - entry.started_at),
     }

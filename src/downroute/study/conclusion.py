@@ -9,6 +9,7 @@ from downroute.prompts import digest
 from downroute.records import Example, Measurement
 from downroute.scoring.judge import Pairwise
 from downroute.stats.planning import more_pairs_graded
+from downroute.study.guardrails import Guardrail, guardrails
 from downroute.study.judge_report import Heard, refusal, report
 from downroute.study.look import Look, Rules, Scores, discordance
 from downroute.study.narrowing import Narrowing
@@ -93,6 +94,7 @@ def result_of(
             task.found.calls_per_month,
         ),
         weighted_gap=weighted_gap(seen),
+        guardrails=_guardrails(task, answered, by_id, narrowing),
     )
     if heard is not None:
         result = _with_judge(result, task, heard, rules, seen)
@@ -144,10 +146,26 @@ def _worst_slice(
     return worst_slice(seen, examples, rules)
 
 
+def _guardrails(
+    task: PreparedTask,
+    answered: Sequence[Measurement],
+    examples: Mapping[str, Example],
+    narrowing: Narrowing | None,
+) -> tuple[Guardrail, ...]:
+    """The guardrails over what the verdict speaks of."""
+    kept = [(examples[m.example_id], m) for m in answered]
+    if narrowing is not None and narrowing.confirmed:
+        kept = [(e, m) for e, m in kept if narrowing.holds(e)]
+    return guardrails([e for e, _ in kept], [m for _, m in kept], task.guardrails)
+
+
 def guarded(result: TaskResult) -> TaskResult:
     """``result``, unless something besides the test forbids its route."""
     if result.outcome is not Outcome.ROUTE:
         return result
+    failed = [g.said(result.candidate) for g in result.guardrails if g.failed]
+    if failed:
+        return replace(result, outcome=Outcome.KEEP, message="; ".join(failed))
     cost = result.saving
     # What measuring cost is spent either way, so it does not speak against the route.
     if not result.replace and cost is not None and cost.candidate_usd >= cost.baseline_usd:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from downroute.records import Example
 from downroute.study.choice import Choice
@@ -26,6 +26,8 @@ class PreparedTask:
     left_out: Counter[str]
     further: Callable[[], tuple[Example, ...]] = tuple
     """Draws more examples of the log, none of which is among ``examples``."""
+    guardrails: Mapping[str, float | None] = field(default_factory=dict)
+    """By how much more often than the baseline a candidate may have each fault."""
     unfit: str | None = None
     """Why the scorer cannot judge this task, where it cannot."""
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from downroute.records import Json
 from downroute.stats.interval import Interval
 from downroute.study.curve import CascadeReport
+from downroute.study.guardrails import Guardrail
 from downroute.study.judge_report import JudgeReport
 from downroute.study.look import Look
 from downroute.study.narrowing import Narrowing
@@ -80,6 +81,7 @@ class TaskResult:
     stands_among_all: bool | None = None
     """For a route among several tasks: whether it also stands under Benjamini–Hochberg."""
     judge: JudgeReport | None = None
+    guardrails: tuple[Guardrail, ...] = ()
     cascade: CascadeReport | None = None
     cascade_saving: Saving | None = None
     no_cascade: str | None = None
@@ -163,6 +165,7 @@ class TaskResult:
             "judge": None if self.judge is None else self.judge.as_json(),
             "cascade": None if self.cascade is None else self.cascade.as_json(),
             "no_cascade": self.no_cascade,
+            "guardrails": [g.as_json() for g in self.guardrails],
             "message": self.message,
             "evidence": None if self.evidence is None else dict(self.evidence),
             **({"others": [o.as_json() for o in self.others]} if self.others else {}),

@@ -24,6 +24,7 @@ def evidence(
     confidence: float,
     started_at: float,
     snapshots: Mapping[str, str],
+    prompts: Sequence[str],
     data_digest: str,
 ) -> dict[str, Json]:
     """What a route stands on. Its ``digest`` covers every field and the examples' data."""
@@ -43,6 +44,8 @@ def evidence(
         "escalation": round(result.escalation or 0.0, 4),
         "mean_cost_usd": {},
         "snapshots": dict(snapshots),
+        **({"prompts": list(prompts)} if prompts else {}),
+        **_guardrail_facts(result),
         "expires": expiry_day(started_at).isoformat(),
     }
     saving = result.saving
@@ -76,6 +79,12 @@ def _gap_facts(result: TaskResult) -> dict[str, Json]:
         "gap_of_candidate": alone,
         "calibrated_on": result.cascade.calibrated_on,
     }
+
+
+def _guardrail_facts(result: TaskResult) -> dict[str, Json]:
+    """How much more often the candidate had each fault, at most (one-sided 95 %)."""
+    found = {g.name: round(g.more.high, 4) for g in result.guardrails}
+    return {"guardrails": found} if found else {}
 
 
 def expiry_day(started_at: float) -> date:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,9 @@ from functools import partial
 from downroute.config import Settings
 from downroute.errors import BudgetError, DownrouteError, TaskStoppedError, UsageError
 from downroute.money.rates import Rates
-from downroute.records import Example, Measurement
+from downroute.prompts import digest
+from downroute.records import Example, Json, Measurement
+from downroute.routing.measured_on import prompt_mark, prompts_of
 from downroute.routing.policy import merge_routes
 from downroute.stats.multiple import benjamini_hochberg
 from downroute.store import Store
@@ -98,6 +101,7 @@ def prepare(
                 fingerprints=exclusive.get(name, ()),
                 left_out=samplers[name].left_out,
                 further=partial(_further, store, samplers[name], frozenset(drawn), question),
+                guardrails=config.task(name).guardrails.model_dump(),
                 unfit=unfit(
                     picked,
                     choice.judge,
@@ -294,8 +298,10 @@ def conclude(
     *,
     study_id: str,
     started_at: float,
+    made_with: Mapping[str, Json],
 ) -> list[TaskResult]:
-    """The results with the evidence a policy may cite."""
+    """The results with the evidence a policy may cite; ``made_with`` is what it takes to repeat
+    the study, which the evidence's digest covers too."""
     by_name = {task.name: task for task in prepared}
     stands = stands_among_all([f.result for f in findings])
     concluded = []
@@ -310,7 +316,8 @@ def conclude(
             confidence=question.confidence,
             started_at=started_at,
             snapshots=snapshots(finding),
-            data_digest=data_digest(finding, task),
+            prompts=prompts_of(Counter(prompt_mark(e.request) for e in task.examples)),
+            data_digest=digest([data_digest(finding, task), dict(made_with)]),
         )
         concluded.append(result.with_evidence(facts) if result.interval else result)
     return concluded
