@@ -42,6 +42,7 @@ COMMANDS = (
     Command("policy", "Run", "policy", "app", "Look at, check and switch the routing policy."),
     Command("serve", "Run", "serve", "serve", "Run the gateway that follows the policy."),
     Command("report", "Run", "report", "report", "Show what routing spent and what it saved."),
+    Command("store", "Operate", "store", "app", "See what is kept, and delete it for good."),
     Command("replay", "Operate", "replay", "replay", "Serve recorded answers as an API."),
 )
 

@@ -59,7 +59,7 @@ def report(
         typer.echo(f"page: {html}", err=as_json)
 
 
-def instant(text: str, now: float) -> float:
+def instant(text: str, now: float, option: str = "--since") -> float:
     """The Unix second ``text`` means: a day or a moment (UTC where it names no offset), or so
     many hours, days or weeks before ``now``.
 
@@ -75,7 +75,7 @@ def instant(text: str, now: float) -> float:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(
-            f"--since {text}: give a day (2026-11-01), a moment (2026-11-01T08:00) or a time ago "
+            f"{option} {text}: give a day (2026-11-01), a moment (2026-11-01T08:00) or a time ago "
             "(24h, 7d, 4w)"
         ) from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -18,6 +18,7 @@ from downroute.store.database import Database
 from downroute.store.journal import Journal
 from downroute.store.ledger import Ledger
 from downroute.store.lock import held
+from downroute.store.purge import Purge
 from downroute.store.recorded import Recorded
 from downroute.store.redaction import Redaction
 from downroute.store.rejected import Rejected
@@ -48,6 +49,7 @@ class Store:
         self.journal = Journal(database)
         self.ledger = Ledger(database)
         self.blinding = Blinding(database)
+        self.purge = Purge(database)
         self._database = database
 
     @classmethod
