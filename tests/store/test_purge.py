@@ -1,7 +1,8 @@
 import sqlite3
 
-from downroute.records import Answer, Attempt, BadRow, RecordedScore
-from downroute.store import Store
+from downroute.prompts import request_digest
+from downroute.records import Answer, Attempt, BadRow, Purpose, RecordedScore
+from downroute.store import JournalEntry, JournalKey, Store
 
 CANARY = "Ishbel"
 
@@ -70,4 +71,21 @@ def test_a_reader_in_the_way_is_said_and_a_second_purge_finishes(tmp_path, make_
         assert not store.purge.subject("p").finished
         reader.close()
         assert store.purge.subject("p").finished
+        assert CANARY.encode() not in all_bytes(tmp_path / "s")
+
+
+def test_what_a_study_was_answered_on_a_person_s_request_goes_with_it(tmp_path, make_call):
+    with Store.open(tmp_path / "s") as store:
+        call = said(make_call, "c1", "x", subject="p")
+        store.calls.add([call])
+        mine = JournalKey("openai", "small", request_digest(call.request), Purpose.ANSWER)
+        other = JournalKey("openai", "small", "other", Purpose.ANSWER)
+        for key, text in ((mine, CANARY), (other, "Torquil")):
+            store.journal.begin(key, "s1", 0.1)
+            store.journal.finish(key, JournalEntry(body={"said": text}, cost_usd=0.1))
+        before = store.journal.spent("s1")
+        assert store.purge.subject("p").asked_answers == 1
+        assert store.journal.get(mine) is None
+        assert store.journal.get(other) is not None
+        assert store.journal.spent("s1") == before
         assert CANARY.encode() not in all_bytes(tmp_path / "s")

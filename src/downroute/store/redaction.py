@@ -1,8 +1,9 @@
 """Taking personal and secret strings out of requests and answers before they are kept.
 
-Patterns find what has a form: e-mail addresses, phone and card numbers, keys and tokens, and
-blocks of encoded data, which no pattern can look into. Names and addresses have no form; whoever
-must keep those out keeps no bodies, or adds patterns of their own.
+Patterns find what has a form: e-mail addresses, phone, card, bank account and US social security
+numbers, IP addresses, keys and tokens, and blocks of encoded data, which no pattern can look into.
+Names and addresses have no form; whoever must keep those out keeps no bodies, or adds patterns of
+their own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from downroute.errors import ConfigError
 from downroute.records import Answer, Json, TokenLogprob, ToolCall
+from downroute.store.redaction_numbers import IBAN, IPV4, IPV6, SSN, iban_or_same, ipv6_or_same
 
 
 class _Rule(NamedTuple):
@@ -95,6 +97,10 @@ _RULES = (
         "[email]",
         hints=("@",),
     ),
+    _Rule(IBAN, iban_or_same, digits=True),
+    _Rule(SSN, "[ssn]", digits=True),
+    _Rule(IPV6, ipv6_or_same, hints=(":",)),
+    _Rule(IPV4, "[ip]", hints=(".",)),
     _Rule(re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?!\d|\.\d)"), _card_or_same, digits=True),
     _Rule(
         re.compile(
