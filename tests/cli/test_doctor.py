@@ -147,3 +147,15 @@ def test_a_file_that_is_no_store_fails(downroute, configured):
     assert code == 1
     assert checks["store"][-1][0] == "fail"
     assert "not a downroute store" in checks["store"][-1][1]
+
+
+def test_outbound_hosts_are_those_of_the_upstreams_each_once(downroute, tmp_path):
+    assert "no host" in downroute("doctor", "--outbound").out
+    (tmp_path / "downroute.yaml").write_text(
+        "upstreams:\n  a: {base_url: 'https://api.example.com/v1'}\n"
+        "  b: {base_url: 'http://[::1]:8801/v1'}\n  c: {base_url: 'https://api.example.com/v2'}\n"
+    )
+    done = downroute("doctor", "--outbound", "--json")
+    assert json.loads(done.out) == {
+        "hosts": {"[::1]:8801": ["b"], "api.example.com:443": ["a", "c"]}
+    }

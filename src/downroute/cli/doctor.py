@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +23,9 @@ def doctor(
     policy: PolicyOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
+    outbound: Annotated[
+        bool, typer.Option("--outbound", help="Only list the hosts the settings let it reach.")
+    ] = False,
 ) -> None:
     """Check Python, settings, store, upstreams, keys, policy and prices, one line each.
 
@@ -30,6 +34,9 @@ def doctor(
 
     Example: downroute doctor --config downroute.yaml
     """
+    if outbound:
+        _print_outbound(config, as_json)
+        return
     from downroute.cli.doctor_checks import examine
 
     findings = examine(config, policy, store)
@@ -41,6 +48,20 @@ def doctor(
         _print(findings)
     if failed:
         raise typer.Exit(1)
+
+
+def _print_outbound(config: Path | None, as_json: bool) -> None:
+    from downroute import config as configuration
+    from downroute.cli.doctor_outbound import outbound_hosts
+
+    hosts = outbound_hosts(configuration.load(config))
+    if as_json:
+        print(json.dumps({"hosts": hosts}, ensure_ascii=False, indent=2))
+    elif not hosts:
+        print("no upstream is configured: no host")
+    else:
+        for host, names in hosts.items():
+            print(f"{host}  {', '.join(names)}")
 
 
 def _print(findings: Sequence[Finding]) -> None:
