@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,7 +84,7 @@ def corrected(
 def _strata(truth: Array, said: Array, cell: Array, labels: int) -> list[Stratum]:
     keys = {int(k): (k >= 2, k % 2 == 1) for k in np.unique(cell)}
     sizes = {key: int((cell == k).sum()) for k, key in keys.items()}
-    shares = allocation(sizes, dict.fromkeys(sizes, 0), labels)
+    shares = Counter(allocation(sizes, dict.fromkeys(sizes, 0), labels))
     strata = []
     for k, key in keys.items():
         members = cell == k

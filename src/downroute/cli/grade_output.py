@@ -33,6 +33,13 @@ def print_links(output: Console, links: Sequence[Link], host: str, port: int) ->
     output.print("Grades are kept as they are given. It ends when decided, or with Ctrl-C.")
 
 
+def about(least: int, more: int | None) -> str:
+    """How many grades it takes, as far as anybody can tell."""
+    if more is None:
+        return f"at least {least} more"
+    return f"about {least} to {more} more" if least < more else f"about {more} more"
+
+
 def status_json(desk: GradingDesk, study_id: str) -> dict[str, Json]:
     """Who graded how much, what is left, and the graders' agreement."""
     grades = desk.grades()
@@ -40,10 +47,13 @@ def status_json(desk: GradingDesk, study_id: str) -> dict[str, Json]:
     for grade in grades:
         counts[grade.grader] = counts.get(grade.grader, 0) + 1
     results = desk.results()
+    least, more, most = desk.ahead()
     return {
         "study": study_id,
         "graders": counts,
-        "pairs_left": len(desk.order()),
+        "pairs_left": most,
+        "about": None if more is None else [least, more],
+        "at_least": least,
         "tasks": {r.task: {"verdict": r.verdict, "graded": r.graded} for r in results},
         "agreement": agreement_json(grades),
         "exit_code": exit_code(results),
@@ -83,7 +93,13 @@ def print_status(status: Mapping[str, Json], as_json: bool, *, only_agreement: b
         )
         for task, found in status["tasks"].items():
             output.print(f"  {task}: {found['verdict']}, {found['graded']} pairs graded")
-        output.print(f"{status['pairs_left']} pairs wait for a grade.")
+        left = status["pairs_left"]
+        if left:
+            more = None if status["about"] is None else status["about"][1]
+            said = about(status["at_least"], more)
+            output.print(f"{left} pairs can be graded, {said} decide it.")
+        else:
+            output.print("No pair waits for a grade.")
     agreed = status["agreement"]
     if agreed["pairs"]:
         kappas = ", ".join(f"{names} {_number(k)}" for names, k in agreed["kappa"].items())

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from downroute.cli.grade_output import print_links, print_status, status_json
+from downroute.cli.grade_output import about, print_links, print_status, status_json
 from downroute.cli.policy_file import read_policy_file
 from downroute.cli.pricing import price_table
 from downroute.cli.study_asking import adapter
@@ -33,9 +33,9 @@ from downroute.study.grading_desk import GradingDesk, OpenPair
 from downroute.study.grading_file import GRADES, refuse_existing, scores_of
 from downroute.study.ledger import add_grades
 from downroute.study.prepared import PreparedTask
-from downroute.study.recall import recall
+from downroute.study.recall import Memory, recall
 from downroute.study.settings import StudySettings
-from downroute.study.study import prepare
+from downroute.study.study import margin_of, prepare
 
 ONE = "grader"
 """Who grades where nobody is named."""
@@ -61,8 +61,10 @@ class GradeWishes:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A study whose pairs can be graded."""
+    """A study whose pairs can be graded; ``settings`` are those it was run with, its judge
+    included."""
 
+    settings: Settings
     record: StudyRecord
     question: StudySettings
     prepared: Sequence[PreparedTask]
@@ -80,42 +82,57 @@ def run_grade(settings: Settings, wishes: GradeWishes) -> int:
         if wishes.status:
             return print_status(status_json(opened.desk, opened.record.id), wishes.as_json)
         if wishes.export is not None:
-            return _export(settings, opened, wishes.export, output)
+            return _export(opened, wishes.export, output)
         if wishes.result is not None:
             count = _import(store, wishes)
             output.print(f"{count} grades of {wishes.result} are in the store.")
         elif opened.desk.order():
-            _serve(store, settings, opened, graders, wishes, output)
+            _serve(store, opened, graders, wishes, output)
         else:
             output.print("No pair needs a grade.")
-        return _conclude(store, settings, opened, wishes, output)
+        return _conclude(store, opened, wishes, output)
 
 
 def _open(store: Store, settings: Settings, wishes: GradeWishes, graders: Sequence[str]) -> Opened:
     record = _study(store, wishes.study)
     question = StudySettings.from_json(record.settings)
-    rates = price_table(settings).rates
+    settings = settings.with_judge(record.settings.get("judge"), ())
+    memory = _memory(store, settings, record, question)
+    only = record.settings.get("only")
     prepared = [
         t
-        for t in prepare(store, question, settings, rates)
-        if not wishes.tasks or t.name in wishes.tasks
+        for t in prepare(
+            store, question, settings, memory.rates, None if only is None else frozenset(only)
+        )
+        if (not wishes.tasks or t.name in wishes.tasks)
+        and t.worth_measuring(question, margin_of(t.name, question, settings))
     ]
-    tasks = recall(
-        store,
-        prepared,
-        question,
-        record.settings.get("upstreams") or {},
-        lambda model: after(adapter(model, settings), question.system),
-        settings,
-        rates,
-    )
+    tasks = recall(memory, prepared)
     if not tasks:
         raise UsageError(
             f"study {record.id} measured nothing that people grade; its tasks are scored by rules "
             "and references, or the log or settings have changed since: run `downroute study` again"
         )
-    return Opened(
-        record, question, prepared, GradingDesk(store, question, settings, tasks, graders)
+    return Opened(settings, record, question, prepared, GradingDesk(memory, tasks, graders))
+
+
+def _memory(
+    store: Store, settings: Settings, record: StudyRecord, question: StudySettings
+) -> Memory:
+    prices = price_table(settings)
+
+    def adapted(name: str) -> Callable[[Mapping[str, Json]], Mapping[str, Json]]:
+        # The baseline and a judge are asked as they are, whatever prompt the candidates get.
+        system = question.system if name in question.candidates else None
+        return after(adapter(question.model_of(name), settings), system)
+
+    return Memory(
+        store=store,
+        question=question,
+        config=settings,
+        upstreams=record.settings.get("upstreams") or {},
+        adapt=adapted,
+        rates=lambda name: prices.rates(question.model_of(name)),
     )
 
 
@@ -137,12 +154,11 @@ class _Pages:
     """The desk as a page sees it: cards without the models' names."""
 
     opened: Opened
-    settings: Settings
 
     def sight(self, grader: str) -> Sight:
         turn = self.opened.desk.turn(grader)
         card = None if turn.pair is None else self.card(turn.pair)
-        return Sight(card, turn.given, turn.more, turn.most, turn.can_undo)
+        return Sight(card, turn.given, turn.least, turn.more, turn.most, turn.can_undo)
 
     def grade(self, grader: str, card_id: str, word: str) -> None:
         self.opened.desk.grade(grader, card_id, word)
@@ -155,17 +171,20 @@ class _Pages:
 
     def card(self, pair: OpenPair) -> Card:
         question = self.opened.question
-        own = self.settings.tasks.get(pair.task)
+        settings = self.opened.settings
+        judged = {t.name for t in self.opened.prepared if t.choice.asked is not None}
+        own = settings.tasks.get(pair.task)
         rubric = None if own is None else own.rubric
+        if pair.task in judged:
+            rubric = settings.judge_of(pair.task).rubric
         names = [question.baseline, *map(question.model_of, question.candidates)]
-        names += [self.settings.model(name).name or name for name in names]
+        names += [settings.model(name).name or name for name in names]
         card = Card(pair.id, pair.task, pair.example.request, pair.answers, rubric)
         return masked(card, mask_of(names))
 
 
 def _serve(
     store: Store,
-    settings: Settings,
     opened: Opened,
     graders: Sequence[str],
     wishes: GradeWishes,
@@ -180,11 +199,11 @@ def _serve(
         return link.grader, link.expires_at <= time.time()
 
     def changed(sight: Sight) -> None:
-        said = "decided" if sight.card is None else f"about {sight.more} more decide it"
+        said = "decided" if sight.card is None else f"{about(sight.least, sight.more)} decide it"
         if output.is_terminal:
             output.print(f"graded · {said}", style="dim")
 
-    sitting = Sitting(_Pages(opened, settings), grader_of, changed)
+    sitting = Sitting(_Pages(opened), grader_of, changed)
 
     def ready(port: int) -> None:
         print_links(output, links, wishes.host, port)
@@ -202,19 +221,21 @@ async def _until_stopped(serving: Coroutine[Any, Any, None]) -> None:
         await task
 
 
-def _export(settings: Settings, opened: Opened, file: Path, output: Console) -> int:
+def _export(opened: Opened, file: Path, output: Console) -> int:
     desk = opened.desk
     order = desk.order()
     if not order:
         output.print("No pair needs a grade; nothing was written.")
         return exit_code(desk.results())
-    pages = _Pages(opened, settings)
+    pages = _Pages(opened)
     cards = [pages.card(pair) for pair in desk.as_seen(FILES, order)]
-    more = desk.turn(FILES).more
-    write_offline_page(file, offline_page(cards, f"{cards[0].id}-{len(cards)}", more))
+    turn = desk.turn(FILES)
+    page = offline_page(cards, f"{cards[0].id}-{len(cards)}", turn.least, turn.more)
+    write_offline_page(file, page)
     output.print(
-        f"{len(cards)} pairs to grade are in {file}, which works without a server; about {more} "
-        "decide it. Take in what it saves with: downroute grade --import FILE"
+        f"{len(cards)} pairs to grade are in {file}, which works without a server; "
+        f"{about(turn.least, turn.more)} decide it. Take in what it saves with: downroute grade "
+        "--import FILE"
     )
     return exit_code(desk.results())
 
@@ -239,9 +260,7 @@ def _import(store: Store, wishes: GradeWishes) -> int:
     return add_grades(store, found, grader, time.time())
 
 
-def _conclude(
-    store: Store, settings: Settings, opened: Opened, wishes: GradeWishes, output: Console
-) -> int:
+def _conclude(store: Store, opened: Opened, wishes: GradeWishes, output: Console) -> int:
     """The verdicts with the grades there are, told and written as a study does."""
     told = Wishes(
         store=wishes.store,
@@ -260,7 +279,7 @@ def _conclude(
         findings = opened.desk.findings()
         names = {f.result.task for f in findings}
         code = tell(
-            findings, opened.prepared, opened.question, settings, told, store, entry,
+            findings, opened.prepared, opened.question, opened.settings, told, store, entry,
             policy_text, output, others=_others(opened.record, names),
         )  # fmt: skip
     agreement = status_json(opened.desk, opened.record.id)

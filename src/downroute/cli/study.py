@@ -160,6 +160,7 @@ def study(
         plan=plan,
         from_file=from_file,
         floor=floor,
+        judge=judge,
     )
     sys.exit(run_study(question, settings, wishes))
 

@@ -19,6 +19,7 @@ from downroute.config import Settings
 from downroute.errors import BudgetError, PolicyError
 from downroute.records import Json
 from downroute.store import Store
+from downroute.study.among_all import among_all
 from downroute.study.conclusion import Finding
 from downroute.study.ledger import FINISHED, OUT_OF_BUDGET, finish
 from downroute.study.prepared import PreparedTask
@@ -44,6 +45,8 @@ class Wishes:
     concurrency: int | None
     plan: bool = False
     from_file: Path | None = None
+    judge: str | None = None
+    """The model that the command line names to judge."""
     floor: bool | None = None
     """``None``: where the settings say where the baseline lives, and the budget allows it."""
 
@@ -81,6 +84,7 @@ def tell(
         study_id=entry.id,
         started_at=entry.started_at,
         made_with=made,
+        others=others,
     )
     report = {
         **report_json(question, results, entry.id, store),
@@ -88,7 +92,7 @@ def tell(
         "estimate": estimate.as_json() if estimate else None,
         "truth": truth(results, store.journal.spent(entry.id), time.time() - entry.started_at),
     }
-    report["tasks"] += others
+    report["tasks"] += among_all(others, results)
     short = any(r.stopped is Stopped.BUDGET for r in results)
     finish(store, entry.id, OUT_OF_BUDGET if short else FINISHED, report, results)
     unmerged: PolicyError | None = None

@@ -121,7 +121,14 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         started_at = time.time()
         asked = {c: whom(question.model_of(c), settings, wishes) for c in question.candidates}
         asked |= {m: whom(m, settings, wishes) for m in judge_models(worth, settings)}
-        study_id = begin_or_resume(store, question, started_at, asked)
+        if question.floor:
+            asked[question.baseline] = whom(question.baseline, settings, wishes)
+        how = {
+            "upstreams": asked,
+            "judge": wishes.judge,
+            "only": None if only is None else sorted(only),
+        }
+        study_id = begin_or_resume(store, question, started_at, how)
         before = store.journal.spent(study_id)
         budget = Budget(question.budget_usd, before.paid_usd + before.possibly_paid_usd)
         try:

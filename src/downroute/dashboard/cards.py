@@ -23,11 +23,13 @@ class Card:
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What one grader sees. ``card`` is ``None`` once no grade is needed; ``given`` are this
-    grader's grades, ``more`` is about how many decide, ``most`` how many there are to give."""
+    grader's grades; about ``least`` to ``more`` decide (``None``: nobody can tell), ``most`` at
+    most."""
 
     card: Card | None
     given: int
-    more: int
+    least: int
+    more: int | None
     most: int
     can_undo: bool
 

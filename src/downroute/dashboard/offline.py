@@ -21,11 +21,12 @@ KIND = "downroute grades"
 """What a result file says it is."""
 
 
-def offline_page(cards: Sequence[Card], export_id: str, more: int) -> str:
-    """The page as one text; ``more`` is about how many grades decide."""
+def offline_page(cards: Sequence[Card], export_id: str, least: int, more: int | None) -> str:
+    """The page as one text; about ``least`` to ``more`` grades decide."""
     data = {
         "export": export_id,
         "kind": KIND,
+        "least": least,
         "more": more,
         "cards": [card_as_json(card) for card in cards],
     }

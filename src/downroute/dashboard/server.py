@@ -209,6 +209,7 @@ def _as_json(sight: Sight) -> dict[str, Json]:
     return {
         "card": None if sight.card is None else card_as_json(sight.card),
         "given": sight.given,
+        "least": sight.least,
         "more": sight.more,
         "most": sight.most,
         "canUndo": sight.can_undo,

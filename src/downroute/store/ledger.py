@@ -73,6 +73,14 @@ class Ledger:
             )
         return study_id
 
+    def keep_settings(self, study_id: str, settings: Mapping[str, Json]) -> None:
+        """Enter what a study that goes on is run with now."""
+        with self._database.writing() as connection:
+            execute(
+                connection, "UPDATE studies SET settings = ? WHERE id = ?",
+                (dump(settings), study_id),
+            )  # fmt: skip
+
     def finish_study(
         self, study_id: str, status: str, result: Json, *, at: float | None = None
     ) -> None:

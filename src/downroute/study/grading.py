@@ -27,11 +27,13 @@ PRIOR = {"lost": 0.5, "won": 0.5, "tied": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Pairs that wait for a grade, most informative first. ``more`` is about how many of them
-    decide, should they come out as those before them did; all of them at most."""
+    """Pairs that wait for a grade, in the order in which they are to be given. About ``least`` to
+    ``more`` decide; ``None`` where nobody can tell; ``most`` at most."""
 
     pairs: tuple[Pair, ...]
-    more: int
+    least: int
+    more: int | None
+    most: int
 
 
 def waiting(pairs: Sequence[Pair], rules: Rules, alike: Mapping[str, float]) -> Waiting | None:
@@ -53,7 +55,8 @@ def waiting(pairs: Sequence[Pair], rules: Rules, alike: Mapping[str, float]) -> 
     goal = min(goals, key=lambda g: g.likely)
     beyond = [p for p in pairs[goal.until :] if p.to_grade]
     ordered = (*goal.ordered, *beyond)
-    return Waiting(ordered, min(goal.likely, len(ordered)))
+    more = min(goal.likely, len(ordered))
+    return Waiting(ordered, more, more, len(ordered))
 
 
 def _over(judgement: Judgement) -> bool:

@@ -13,18 +13,17 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from downroute.config import Settings
 from downroute.errors import InputError
 from downroute.records import Answer, Example
-from downroute.store import Blinded, Grade, Skip, Store
+from downroute.store import Blinded, Grade, Skip
 from downroute.study.conclusion import Finding
 from downroute.study.grading import Waiting, waiting
 from downroute.study.grading_file import GRADES, scores_of
+from downroute.study.labelling import labels_waiting
 from downroute.study.ledger import add_grades, known_grades
-from downroute.study.pairs import PairScore, shown, with_grade
-from downroute.study.recall import Recalled, rejudge, rejudge_task
+from downroute.study.pairs import Pair, PairScore, shown, with_grade
+from downroute.study.recall import Memory, Recalled, rejudge
 from downroute.study.result import TaskResult
-from downroute.study.settings import StudySettings
 from downroute.study.study import rules_of
 from downroute.study.verdict import Outcome
 
@@ -49,12 +48,13 @@ class OpenPair:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What a grader sees next. ``pair`` is ``None`` where the verdicts need no grade any more.
-    ``given`` are this grader's grades, ``more`` about how many by whomever decide, ``most`` how
-    many there are."""
+    ``given`` are this grader's grades; about ``least`` to ``more`` by whomever decide (``None``:
+    nobody can tell), ``most`` at most."""
 
     pair: OpenPair | None
     given: int
-    more: int
+    least: int
+    more: int | None
     most: int
     can_undo: bool
 
@@ -75,6 +75,8 @@ class _State:
     grades: Mapping[str, PairScore]
     waiting: Waiting | None
     routed: bool
+    batch: tuple[str, ...] = ()
+    """Of labels for a judge: the keys that are asked for until the next reading."""
 
 
 PairName = tuple[str, str]
@@ -86,16 +88,13 @@ class GradingDesk:
 
     def __init__(
         self,
-        store: Store,
-        question: StudySettings,
-        config: Settings,
+        memory: Memory,
         tasks: Sequence[Sequence[Recalled]],
         graders: Sequence[str],
         now: Callable[[], float] = time.time,
     ):
-        self._store = store
-        self._question = question
-        self._config = config
+        self._memory = memory
+        self._store = memory.store
         self._tasks = tasks
         self._graders = graders
         self._now = now
@@ -110,14 +109,13 @@ class GradingDesk:
         skipped = [(s.task, s.pair) for s in self._skips(grader)]
         if not tasks:
             self._held.pop(grader, None)
-            return Turn(None, len(own), 0, 0, can_undo=bool(own))
+            return Turn(None, len(own), 0, 0, 0, can_undo=bool(own))
         name = self._choose(grader, tasks, own, skipped)
         self._held[grader] = name, self._now()
         return Turn(
             self.as_seen(grader, [name])[0],
-            given=len(own),
-            more=sum(w.more for _, w in tasks),
-            most=sum(len(w.pairs) for _, w in tasks),
+            len(own),
+            *_ahead(tasks),
             can_undo=bool(own or skipped),
         )
 
@@ -155,8 +153,12 @@ class GradingDesk:
         self._held[grader] = name, self._now()
 
     def order(self) -> list[PairName]:
-        """All pairs that wait, most informative first, task by task."""
+        """All pairs that wait, in the order in which they are to be graded, task by task."""
         return [(task, p.key) for task, w in self._tasks_waiting() for p in w.pairs]
+
+    def ahead(self) -> tuple[int, int | None, int]:
+        """(least, more, most): about so many grades decide, as in a `Turn`."""
+        return _ahead(self._tasks_waiting())
 
     def as_seen(self, reader: str, names: Sequence[PairName]) -> list[OpenPair]:
         """Pairs with their answers on the sides drawn for ``reader``."""
@@ -169,9 +171,9 @@ class GradingDesk:
         return seen
 
     def findings(self) -> list[Finding]:
-        """What the answers come to with the grades there are."""
+        """What the study comes to with the grades there are."""
         grades = known_grades(self._store)
-        return [rejudge_task(t, self._question, self._config, grades) for t in self._tasks]
+        return [rejudge(self._memory, t[0].task, grades) for t in self._tasks]
 
     def results(self) -> list[TaskResult]:
         return [finding.result for finding in self.findings()]
@@ -193,7 +195,7 @@ class GradingDesk:
             return held[0]
         last = own[-1].task if own else None
         # Staying on a task spares the grader reading another rubric.
-        ordered = sorted(tasks, key=lambda entry: (entry[0] != last, entry[1].more))
+        ordered = sorted(tasks, key=lambda entry: (entry[0] != last, entry[1].least))
         names = [(task, pair.key) for task, w in ordered for pair in w.pairs]
         others = {
             n for g, (n, at) in self._held.items() if g != grader and self._now() < at + HELD_S
@@ -224,22 +226,35 @@ class GradingDesk:
                     found.append((recalled.task.name, state.waiting))
                 if state.waiting is not None or state.routed:
                     break
-        return sorted(found, key=lambda entry: entry[1].more)
+        return sorted(found, key=lambda entry: entry[1].least)
 
     def _state(self, recalled: Recalled, grades: Mapping[str, PairScore]) -> _State:
         """What one task and candidate still need; worked out anew when its grades have changed."""
         name = recalled.task.name, recalled.candidate
-        own = {p.key: grades[p.key] for p in recalled.pairs if p.to_grade and p.key in grades}
-        if name not in self._states or self._states[name].grades != own:
+        own = {p.key: grades[p.key] for p in recalled.pairs if _gradable(p) and p.key in grades}
+        before = self._states.get(name)
+        if before is None or before.grades != own:
             pairs = [with_grade(p, own) for p in recalled.pairs]
-            alike = {p.key: self._places[name[0], p.key].alike for p in pairs if p.to_grade}
-            wanted = waiting(pairs, rules_of(recalled.task, self._question, self._config), alike)
+            batch = () if before is None else before.batch
+            wanted = self._wanted(recalled, pairs, batch)
             routed = False
             if wanted is None:
-                finding = rejudge(recalled, self._question, self._config, grades)
+                finding = rejudge(self._memory, recalled.task, grades, recalled.candidate)
                 routed = finding.result.outcome is Outcome.ROUTE
-            self._states[name] = _State(own, wanted, routed)
+            elif not {p.key for p in wanted.pairs} <= set(batch):
+                batch = tuple(p.key for p in wanted.pairs)
+            self._states[name] = _State(own, wanted, routed, batch)
         return self._states[name]
+
+    def _wanted(
+        self, recalled: Recalled, pairs: Sequence[Pair], batch: Sequence[str]
+    ) -> Waiting | None:
+        rules = rules_of(recalled.task, self._memory.question, self._memory.config)
+        if recalled.task.choice.asked is not None:
+            return labels_waiting(pairs, rules, batch)
+        name = recalled.task.name
+        alike = {p.key: self._places[name, p.key].alike for p in pairs if p.to_grade}
+        return waiting(pairs, rules, alike)
 
     def _own_grades(self, grader: str) -> list[Grade]:
         return sorted((g for g in self.grades() if g.grader == grader), key=lambda g: g.at)
@@ -256,13 +271,25 @@ class GradingDesk:
         return blinded
 
 
+def _gradable(pair: Pair) -> bool:
+    """Whether people can say something of it: nobody else did, or only a judge."""
+    return pair.to_grade or pair.judged is not None
+
+
+def _ahead(tasks: Sequence[tuple[str, Waiting]]) -> tuple[int, int | None, int]:
+    """(least, more, most) of all tasks together; one that nobody can tell hides the sum."""
+    known = [w.more for _, w in tasks if w.more is not None]
+    more = sum(known) if len(known) == len(tasks) else None
+    return sum(w.least for _, w in tasks), more, sum(w.most for _, w in tasks)
+
+
 def _places(tasks: Sequence[Sequence[Recalled]]) -> dict[PairName, _Place]:
     found: dict[PairName, _Place] = {}
     for recalled in (r for candidates in tasks for r in candidates):
         examples = {e.id: e for e in recalled.task.examples}
         answers = {m.example_id: m.answer for m in recalled.measured}
         for pair in recalled.pairs:
-            if pair.to_grade:
+            if _gradable(pair):
                 example = examples[pair.example_id]
                 answer = answers[pair.example_id]
                 texts = (shown(a)[:COMPARED] for a in (example.baseline_answer, answer))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from downroute.answers.openai_chat import answer_from_completion
-from downroute.errors import DownrouteError
+from downroute.errors import BudgetError, DownrouteError
 from downroute.money.rates import Rates, cost_usd
 from downroute.prompts import digest
 from downroute.records import Answer, Example, Json, Measurement, Purpose, Score, Usage
@@ -20,8 +20,8 @@ from downroute.store.journal import JournalEntry, JournalKey
 from downroute.study import judge_report
 from downroute.study.faults import FaultRun
 from downroute.study.labels import PASSES_AT
-from downroute.study.measurement import Candidate, Paying, ask_and_pay, worth_asking_again
-from downroute.study.pairs import Pair, PairScore, of_example, pair_key
+from downroute.study.measurement import Candidate, Paying, ask_and_pay, known
+from downroute.study.pairs import Pair, PairScore, of_example, pair_key, with_grade
 
 REPLY_TOKENS = 100
 """What a verdict with its reason is taken to cost before it is known."""
@@ -105,11 +105,9 @@ class Judging:
         found = self._found.get(example.id, Verdicts(None, "not judged"))
         if found.scores is None:
             return Pair(example.id, key, None, unscored=found.unscored)
-        graded = key in grades
-        first, second = grades[key] if graded else found.scores
-        return Pair(
-            example.id, key, first - second, first, second, graded=graded, judged=found.scores
-        )
+        first, second = found.scores
+        judged = Pair(example.id, key, first - second, first, second, judged=found.scores)
+        return with_grade(judged, grades)
 
     def heard(self) -> judge_report.Heard:
         """What asking came to so far."""
@@ -213,8 +211,12 @@ class Judging:
             purpose=Purpose.JUDGE,
             repeat=repeat,
         )
-        entry = self._paying.journal.get(key)
-        if entry is not None and not worth_asking_again(entry):
+        try:
+            entry = known(key, self._paying)
+        except BudgetError as reason:
+            self._stopped = reason
+            return Heard(error=str(reason))
+        if entry is not None:
             self._paid(entry)
             return _heard(entry)
         async with self._model.slots:

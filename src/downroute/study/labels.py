@@ -72,15 +72,19 @@ def cells(pairs: Sequence[Pair], schedule: Sequence[int]) -> list[Cell]:
 
 def ask_for_labels(pairs: Sequence[Pair], schedule: Sequence[int], count: int) -> list[Pair]:
     """``pairs`` with the next ``count`` to label marked as to be graded."""
-    found = cells(pairs, schedule)
-    shares = allocation(
-        {c.key: c.size for c in found}, {c.key: len(c.labelled) for c in found}, count
-    )
-    wanted: set[str] = set()
-    for cell in found:
-        open_pairs = sorted((p for p in cell.rest if not p.graded), key=lambda p: p.key)
-        wanted.update(p.example_id for p in open_pairs[: shares[cell.key]])
+    wanted = {p.example_id for p in next_labels(pairs, schedule, count)}
     return [replace(p, to_grade=True) if p.example_id in wanted else p for p in pairs]
+
+
+def next_labels(pairs: Sequence[Pair], schedule: Sequence[int], count: int) -> list[Pair]:
+    """The next ``count`` pairs of the draw, in the order in which each label that comes counts."""
+    found = cells(pairs, schedule)
+    due = allocation({c.key: c.size for c in found}, {c.key: len(c.labelled) for c in found}, count)
+    waiting = {
+        c.key: iter(sorted((p for p in c.rest if not p.graded), key=lambda p: p.key)) for c in found
+    }
+    drawn = (next(waiting[key], None) for key in due)
+    return [pair for pair in drawn if pair is not None]
 
 
 def next_batch(missing: int, labels: int) -> int:
@@ -89,8 +93,8 @@ def next_batch(missing: int, labels: int) -> int:
     return min(missing, max(labels, FIRST_BATCH))
 
 
-def allocation(sizes: Mapping[Key, int], have: Mapping[Key, int], more: int) -> dict[Key, int]:
-    """How the next ``more`` labels are spread over strata of these sizes.
+def allocation(sizes: Mapping[Key, int], have: Mapping[Key, int], more: int) -> list[Key]:
+    """The strata, of these sizes, that the next ``more`` labels come from.
 
     One after another, each goes where it is most due (Sainte-Laguë), so that asking for more
     later adds to what was asked for now. A few in every stratum come first.
@@ -98,13 +102,15 @@ def allocation(sizes: Mapping[Key, int], have: Mapping[Key, int], more: int) -> 
     total = sum(sizes.values())
     due = {k: (1 - EVEN) * n / total + EVEN / len(sizes) for k, n in sizes.items()}
     given: Counter[Key] = Counter()
+    order = []
     for _ in range(more):
         open_keys = [k for k in sorted(sizes) if have[k] + given[k] < sizes[k]]
         if not open_keys:
             break
         thin = [k for k in open_keys if have[k] + given[k] < FEW]
-        given[max(thin or open_keys, key=lambda k: due[k] / (2 * (have[k] + given[k]) + 1))] += 1
-    return {k: given[k] for k in sizes}
+        order.append(max(thin or open_keys, key=lambda k: due[k] / (2 * (have[k] + given[k]) + 1)))
+        given[order[-1]] += 1
+    return order
 
 
 def _drawn(members: Sequence[Pair]) -> list[Pair]:

@@ -18,18 +18,20 @@ FINISHED = "finished"
 
 
 def begin_or_resume(
-    store: Store, question: StudySettings, at: float, upstreams: Mapping[str, str] | None = None
+    store: Store, question: StudySettings, at: float, how: Mapping[str, Json] | None = None
 ) -> str:
     """The id of the study to write under: that of an unfinished one with the same question,
-    whose spending then counts towards the budget, else a new one. ``upstreams`` is kept with it:
-    whom each candidate's answers come from."""
+    whose spending then counts towards the budget, else a new one. ``how`` it is run is kept with
+    it, for `recall`: ``upstreams`` whom the answers of each model come from, ``judge`` the one that
+    the command line named, ``only`` the calls it may use."""
     identity = question.identity()
+    kept = {**question.as_json(), **(how or {})}
     for study in reversed(store.ledger.studies()):
         if study.settings.get("identity") == identity:
             if study.status == FINISHED:
                 break
+            store.ledger.keep_settings(study.id, {**study.settings, **kept})
             return study.id
-    kept = {**question.as_json(), "upstreams": dict(upstreams or {})}
     return store.ledger.begin_study(kept, at=at)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from downroute.answers.openai_chat import answer_from_completion, usage_from_completion
 from downroute.errors import BudgetError, DownrouteError, TaskStoppedError
@@ -17,12 +18,22 @@ from downroute.money.rates import Rates, cost_usd
 from downroute.prompts import canonical_request, digest
 from downroute.providers.replies import Reply
 from downroute.records import Example, Json, Measurement, Purpose, Score
-from downroute.store.journal import Journal, JournalEntry, JournalKey
+from downroute.store.journal import JournalEntry, JournalKey
 from downroute.study.budget import Budget
 from downroute.study.faults import FaultRun, refused_for_content
 from downroute.study.plan import estimate_usd
 
 Ask = Callable[[Mapping[str, Json]], Awaitable[Reply]]
+
+UNANSWERED = "not all of its answers are there; run the same study again to go on"
+
+
+class Journal(Protocol):
+    """Where it is written what is asked and what came back (`store.journal`)."""
+
+    def get(self, key: JournalKey) -> JournalEntry | None: ...
+    def begin(self, key: JournalKey, study_id: str, estimated_cost_usd: float | None) -> None: ...
+    def finish(self, key: JournalKey, entry: JournalEntry) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,8 @@ class Paying:
     budget: Budget
     progress: Callable[[str, str], None]
     """Called with task and model after each answer."""
+    asks: bool = True
+    """Whether what the journal lacks is asked; where not, nothing is sent and nothing is paid."""
 
 
 class Measuring:
@@ -157,8 +170,8 @@ async def _answer(
         purpose=Purpose.ANSWER,
         repeat=repeat,
     )
-    entry = paying.journal.get(key)
-    if entry is None or worth_asking_again(entry):
+    entry = known(key, paying)
+    if entry is None:
         return await _ask(key, body, example, candidate, paying, faults)
     faults.proven = faults.proven or entry.error is None
     return entry
@@ -175,6 +188,20 @@ async def _ask(
     estimate = estimate_usd(example, candidate.rates)
     entry, reply = await ask_and_pay(key, body, estimate, candidate, paying)
     faults.see(reply)
+    return entry
+
+
+def known(key: JournalKey, paying: Paying) -> JournalEntry | None:
+    """What need not be asked any more; ``None`` = ask.
+
+    Raises:
+        BudgetError: it was never asked, and now nothing is.
+    """
+    entry = paying.journal.get(key)
+    if paying.asks:
+        return None if entry is None or worth_asking_again(entry) else entry
+    if entry is None:
+        raise BudgetError(UNANSWERED)
     return entry
 
 

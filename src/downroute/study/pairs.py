@@ -102,8 +102,8 @@ def _paired(
 
 
 def with_grade(pair: Pair, grades: Mapping[str, PairScore]) -> Pair:
-    """``pair`` with its grade, where it waits for one and there is one."""
-    if not pair.to_grade or pair.key not in grades:
+    """``pair`` with its grade, where people can grade it and somebody did."""
+    if not (pair.to_grade or pair.judged is not None) or pair.key not in grades:
         return pair
     first, second = grades[pair.key]
     return replace(

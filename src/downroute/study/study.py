@@ -22,8 +22,8 @@ from downroute.prompts import digest
 from downroute.records import Example, Json, Measurement
 from downroute.routing.measured_on import prompt_mark, prompts_of
 from downroute.routing.policy import merge_routes
-from downroute.stats.multiple import benjamini_hochberg
 from downroute.store import Store
+from downroute.study.among_all import Tested, stands_among_all, tested
 from downroute.study.cascade import may_cascade, with_cascade, worth_asking_on
 from downroute.study.choice import choose_scorer
 from downroute.study.conclusion import Finding, data_digest, result_of, snapshots
@@ -167,7 +167,7 @@ async def study_task(
     """
     rules = rules_of(task, question, config)
     manner = Manner(question.repeats, failed_call=failed_call_of(task.name, config))
-    judging = _judging(task, candidate, paying, question, config, judges or {})
+    judging = judging_of(task, candidate, paying, question, config, judges or {})
     measuring = Measuring(task.name, candidate, paying, manner)
     measured: list[Measurement] = []
     pairs: list[Pair] = []
@@ -245,6 +245,8 @@ async def study_task(
     result = result_of(
         task, candidate.model, question, rules, judgement, pairs, measured, heard, narrowing
     )
+    # Pairs that wait for a grade are those that differ: without them nothing can be calibrated.
+    cascading = cascading and not any(p.to_grade for p in pairs[:last])
     if cascading and result.outcome is not Outcome.ROUTE and len(measured) >= last:
         monthly = task.found.calls_per_month
         result = with_cascade(result, pairs[:last], task.examples, measured[:last], rules, monthly)
@@ -254,7 +256,7 @@ async def study_task(
     return Finding(result, tuple(pairs[:until]), tuple(measured[:until]))
 
 
-def _judging(
+def judging_of(
     task: PreparedTask,
     candidate: Candidate,
     paying: Paying,
@@ -299,11 +301,13 @@ def conclude(
     study_id: str,
     started_at: float,
     made_with: Mapping[str, Json],
+    others: Sequence[Mapping[str, Json]] = (),
 ) -> list[TaskResult]:
     """The results with the evidence a policy may cite; ``made_with`` is what it takes to repeat
-    the study, which the evidence's digest covers too."""
+    the study, which the evidence's digest covers too. ``others`` is what the same study has found
+    of further tasks, as it told it."""
     by_name = {task.name: task for task in prepared}
-    stands = stands_among_all([f.result for f in findings])
+    stands = stands_among_all([Tested.of(f.result) for f in findings] + tested(others))
     concluded = []
     for finding in findings:
         result = replace(finding.result, stands_among_all=stands.get(finding.result.task))
@@ -321,21 +325,6 @@ def conclude(
         )
         concluded.append(result.with_evidence(facts) if result.interval else result)
     return concluded
-
-
-def stands_among_all(results: Sequence[TaskResult]) -> dict[str, bool]:
-    """Of several tasks measured together, for each that is routed, whether it also stands under
-    Benjamini–Hochberg at a false discovery rate of 10 %: each verdict alone may be wrong in 5 of
-    100 cases, and twenty such verdicts hold a wrong one more often than not."""
-    tested = [r for r in results if r.p_value is not None]
-    if len(tested) < 2:
-        return {}
-    marks = benjamini_hochberg([r.p_value or 0.0 for r in tested])
-    return {
-        r.task: bool(mark)
-        for r, mark in zip(tested, marks, strict=True)
-        if r.outcome is Outcome.ROUTE
-    }
 
 
 def new_policy(

@@ -42,6 +42,7 @@ class Stopped(StrEnum):
     UNSCORED = "too many pairs could not be scored"
     BUDGET = "budget reached"
     FAULT = "stopped by a fault"
+    UNANSWERED = "not all answers are there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Judgement:
         """Of "the gap is the margin or more", by the stage-wise ordering of the looks taken;
         ``None`` where nothing was seen, grades that are missing could change it, or the
         test was cut short."""
-        if self.stopped in (Stopped.BUDGET, Stopped.FAULT):
+        if self.stopped in (Stopped.BUDGET, Stopped.FAULT, Stopped.UNANSWERED):
             return None
         if not self.looks or self.looks[-1].pairs == 0 or self.looks[-1].ungraded:
             return None

@@ -38,7 +38,8 @@ function fileDesk(data) {
     return {
       card: open[0] || later[0] || null,
       given,
-      more: Math.max(0, data.more - given),
+      least: Math.max(0, data.least - given),
+      more: data.more === null ? null : Math.max(0, data.more - given),
       most: data.cards.length - given,
       canUndo: state.clicks.length > 0,
     };
@@ -102,7 +103,7 @@ function show(sight, said) {
     else if (what === "save") button.hidden = !desk.saves;
     else button.disabled = !card;
   }
-  at("bar").max = Math.max(1, sight.given + sight.more);
+  at("bar").max = Math.max(1, sight.given + (sight.more ?? sight.least));
   at("bar").value = card ? sight.given : at("bar").max;
   at("progress").textContent = (said ? said + " · " : "") + progress(sight);
   if (!card) {
@@ -137,8 +138,13 @@ function answers() {
 function progress(sight) {
   if (!sight.card) return sight.given + " graded";
   if (desk.saves && sight.more === 0) return `${sight.given} graded · ${sight.most} left, each makes it surer`;
-  const atMost = sight.most > sight.more ? `, at most ${sight.most}` : "";
-  return `${sight.given} graded · about ${sight.more} more decide it${atMost}`;
+  return `${sight.given} graded · ${left(sight)}`;
+}
+
+function left({ least, more, most }) {
+  const atMost = most > (more ?? least) ? `, at most ${most}` : "";
+  if (more === null) return `at least ${least} more decide it${atMost}`;
+  return `about ${least < more ? least + " to " : ""}${more} more decide it${atMost}`;
 }
 
 function over() {
