@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from downroute.study.grades_ahead import grades_ahead, outcome_counts
 from downroute.study.look import LOST, WON, Look, Rules, Scores
 from downroute.study.pairs import Pair, PairScore, with_grade
 from downroute.study.traffic import weighed
@@ -20,9 +21,6 @@ from downroute.study.verdict import Judgement, Stopped, judge
 
 NEVER = 1_000_000
 """Grades that would not end a look."""
-
-PRIOR = {"lost": 0.5, "won": 0.5, "tied": 1.0}
-"""How differing pairs come out, in grades, before there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +53,8 @@ def waiting(pairs: Sequence[Pair], rules: Rules, alike: Mapping[str, float]) -> 
     goal = min(goals, key=lambda g: g.likely)
     beyond = [p for p in pairs[goal.until :] if p.to_grade]
     ordered = (*goal.ordered, *beyond)
-    more = min(goal.likely, len(ordered))
-    return Waiting(ordered, more, more, len(ordered))
+    least, more = grades_ahead(pairs, ordered, judgement.looks, rules)
+    return Waiting(ordered, least, more, len(ordered))
 
 
 def _over(judgement: Judgement) -> bool:
@@ -108,12 +106,7 @@ def _goal(
 
 def _outcomes(graded: Sequence[Pair], count: int) -> list[PairScore]:
     """``count`` grades in the proportions of ``graded``, evenly mixed."""
-    shares = dict(PRIOR)
-    for pair in graded:
-        difference = pair.difference or 0.0
-        shares["lost"] += max(difference, 0.0)
-        shares["won"] += max(-difference, 0.0)
-        shares["tied"] += 1.0 - abs(difference)
+    shares = outcome_counts(graded)
     total = sum(shares.values())
     means: dict[str, PairScore] = {"lost": (1.0, 0.0), "won": (0.0, 1.0), "tied": (1.0, 1.0)}
     given = dict.fromkeys(shares, 0)
