@@ -69,7 +69,7 @@ def test_hostile_words_stay_words(attack):
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_the_offline_page_holds_its_data_as_data(attack):
     request = {"messages": [{"role": "user", "content": attack + "</script>\u2028<!--"}]}
-    page = offline_page([Card("p-1", attack, request, (Answer(attack), None))], "x", 1)
+    page = offline_page([Card("p-1", attack, request, (Answer(attack), None))], "x", 1, 1)
     assert page.lower().count("<script") == 2 and page.lower().count("</script") == 2
     data = re.search(r'<script type="application/json" id="cards">(.*?)</script>', page, re.DOTALL)
     assert json.loads(data.group(1))["cards"][0]["a"]["raw"] == attack

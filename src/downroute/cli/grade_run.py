@@ -6,20 +6,18 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from downroute.cli.grade_open import Opened, open_study
 from downroute.cli.grade_output import about, print_links, print_status, status_json
 from downroute.cli.policy_file import read_policy_file
-from downroute.cli.pricing import price_table
-from downroute.cli.study_asking import adapter
 from downroute.cli.study_conclusion import StudyEntry, Wishes, exit_code, tell
 from downroute.cli.study_run import LOCK
-from downroute.cli.study_system import after
 from downroute.cli.tables import console
 from downroute.config import Settings
 from downroute.dashboard.cards import Card, Sight
@@ -29,13 +27,9 @@ from downroute.dashboard.server import Sitting, serve_grading
 from downroute.errors import InputError, UsageError
 from downroute.records import Json
 from downroute.store import FILES, Store, StudyRecord
-from downroute.study.grading_desk import GradingDesk, OpenPair
+from downroute.study.grading_desk import OpenPair
 from downroute.study.grading_file import GRADES, refuse_existing, scores_of
 from downroute.study.ledger import add_grades
-from downroute.study.prepared import PreparedTask
-from downroute.study.recall import Memory, recall
-from downroute.study.settings import StudySettings
-from downroute.study.study import margin_of, prepare
 
 ONE = "grader"
 """Who grades where nobody is named."""
@@ -59,18 +53,6 @@ class GradeWishes:
     status: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A study whose pairs can be graded; ``settings`` are those it was run with, its judge
-    included."""
-
-    settings: Settings
-    record: StudyRecord
-    question: StudySettings
-    prepared: Sequence[PreparedTask]
-    desk: GradingDesk
-
-
 def run_grade(settings: Settings, wishes: GradeWishes) -> int:
     """Grade, and return the exit code of the verdicts."""
     output = console(stderr=wishes.as_json)
@@ -78,7 +60,7 @@ def run_grade(settings: Settings, wishes: GradeWishes) -> int:
         refuse_existing(wishes.export)
     with Store.open(wishes.store, create=False) as store:
         graders = wishes.graders or (ONE,)
-        opened = _open(store, settings, wishes, graders)
+        opened = open_study(store, settings, wishes.study, wishes.tasks, graders)
         if wishes.status:
             return print_status(status_json(opened.desk, opened.record.id), wishes.as_json)
         if wishes.export is not None:
@@ -91,62 +73,6 @@ def run_grade(settings: Settings, wishes: GradeWishes) -> int:
         else:
             output.print("No pair needs a grade.")
         return _conclude(store, opened, wishes, output)
-
-
-def _open(store: Store, settings: Settings, wishes: GradeWishes, graders: Sequence[str]) -> Opened:
-    record = _study(store, wishes.study)
-    question = StudySettings.from_json(record.settings)
-    settings = settings.with_judge(record.settings.get("judge"), ())
-    memory = _memory(store, settings, record, question)
-    only = record.settings.get("only")
-    prepared = [
-        t
-        for t in prepare(
-            store, question, settings, memory.rates, None if only is None else frozenset(only)
-        )
-        if (not wishes.tasks or t.name in wishes.tasks)
-        and t.worth_measuring(question, margin_of(t.name, question, settings))
-    ]
-    tasks = recall(memory, prepared)
-    if not tasks:
-        raise UsageError(
-            f"study {record.id} measured nothing that people grade; its tasks are scored by rules "
-            "and references, or the log or settings have changed since: run `downroute study` again"
-        )
-    return Opened(settings, record, question, prepared, GradingDesk(memory, tasks, graders))
-
-
-def _memory(
-    store: Store, settings: Settings, record: StudyRecord, question: StudySettings
-) -> Memory:
-    prices = price_table(settings)
-
-    def adapted(name: str) -> Callable[[Mapping[str, Json]], Mapping[str, Json]]:
-        # The baseline and a judge are asked as they are, whatever prompt the candidates get.
-        system = question.system if name in question.candidates else None
-        return after(adapter(question.model_of(name), settings), system)
-
-    return Memory(
-        store=store,
-        question=question,
-        config=settings,
-        upstreams=record.settings.get("upstreams") or {},
-        adapt=adapted,
-        rates=lambda name: prices.rates(question.model_of(name)),
-    )
-
-
-def _study(store: Store, wanted: str | None) -> StudyRecord:
-    if wanted is not None:
-        found = store.ledger.study(wanted)
-        if found is None:
-            known = ", ".join(s.id for s in store.ledger.studies()) or "none"
-            raise UsageError(f"there is no study {wanted!r}; there are: {known}")
-        return found
-    studies = store.ledger.studies()
-    if not studies:
-        raise UsageError("there is no study yet; run `downroute study` first")
-    return studies[-1]
 
 
 @dataclass(frozen=True, slots=True)
