@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -136,3 +137,26 @@ def test_a_port_that_is_in_use_is_said_to_be(tmp_path: Path, upstream: str):
             cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S,
         )  # fmt: skip
     assert done.returncode == 1 and "in use" in done.stderr and "Traceback" not in done.stderr
+
+
+def counted(port: int) -> float:
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
+        lines = reply.read().decode().splitlines()
+    return sum(
+        float(line.split()[-1]) for line in lines if line.startswith("downroute_calls_total")
+    )
+
+
+def test_metrics_are_the_sum_over_workers_those_that_are_gone_included(
+    tmp_path: Path, upstream: str
+):
+    with serving(tmp_path, "--upstream", upstream, "--workers", "2") as gateway:
+        before = children(gateway.process.pid)
+        url = f"http://127.0.0.1:{gateway.port}/v1/chat/completions"
+        for times in (10, 20):
+            for _ in range(10):
+                urlopen(Request(url, data=BODY)).close()
+            until(lambda times=times: counted(gateway.port) == times)
+            if times == 10:
+                gateway.process.send_signal(signal.SIGHUP)
+                replaced(gateway.process.pid, before)

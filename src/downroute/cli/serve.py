@@ -61,6 +61,9 @@ def serve(
     listen_fd: Annotated[
         int | None, typer.Option(hidden=True, help="For workers: the socket.")
     ] = None,
+    shared_numbers: Annotated[
+        Path | None, typer.Option(hidden=True, help="For workers: where metrics are added up.")
+    ] = None,
 ) -> None:
     """Serve an OpenAI-compatible gateway that follows the policy and logs every call, until Ctrl-C.
 
@@ -98,22 +101,27 @@ def serve(
         host=address,
         port=port,
         listener=None if listen_fd is None else socket.socket(fileno=listen_fd),
+        shared_numbers=shared_numbers,
         ready=_announce,
     )
 
 
 def _supervise(host: str, port: int, workers: int) -> None:
-    """Run this very command in every worker, with the socket it is to serve."""
+    """Run this very command in every worker, with the socket it is to serve and the folder where
+    all of them leave their metrics."""
+    import tempfile
+
     from downroute.gateway.workers import Supervisor, listeners
 
     def command(descriptor: int) -> list[str]:
-        given = [*sys.argv[1:], "--listen-fd", str(descriptor)]
+        given = [*sys.argv[1:], "--listen-fd", str(descriptor), "--shared-numbers", folder]
         return [sys.executable, "-m", "downroute", *given]
 
     def announce(line: str) -> None:
         typer.echo(f"{line.rstrip()} · {workers} {'worker' if workers == 1 else 'workers'}")
 
-    Supervisor(listeners(host, port, workers), command).run(announce)
+    with tempfile.TemporaryDirectory(prefix="downroute-") as folder:
+        Supervisor(listeners(host, port, workers), command).run(announce)
 
 
 def _announce(started: Started) -> None:

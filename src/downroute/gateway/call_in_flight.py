@@ -65,16 +65,18 @@ class CallInFlight:
         if cost is None:
             return []
         said = [(f"{OWN}cost-usd", f"{cost:.9f}")]
-        usual = mean_baseline_cost_usd(self.plan.route) if self._moved else None
+        usual = self._usual_usd
         if usual is not None:
             said.append((f"{OWN}saved-usd", f"{usual - cost:.9f}"))
         return said
 
     @property
-    def _moved(self) -> bool:
-        """Whether the route asks anybody but its baseline: else there is nothing to save."""
+    def _usual_usd(self) -> float | None:
+        """What the baseline would cost on average, where the route asks anybody else: else there
+        is nothing to save."""
         route = self.plan.route
-        return self.plan.routed and any(m != route.baseline for m in route.models)
+        moved = self.plan.routed and any(m != route.baseline for m in route.models)
+        return mean_baseline_cost_usd(route) if moved else None
 
     def row(
         self,
@@ -114,7 +116,7 @@ class CallInFlight:
             if index != sent and exchange.kept is not None
         )
         kept = outcome.exchange.kept if outcome else None
-        return CallRow(call, self.wire, self.body, kept, others)
+        return CallRow(call, self.wire, self.body, kept, others, self._usual_usd)
 
 
 def mean_baseline_cost_usd(route: Route) -> float | None:

@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from downroute.errors import StoreBusyError, StoreError
@@ -39,6 +39,10 @@ class Bound:
     bytes: int = 64 * 2**20
 
 
+Observer = Callable[[CallRow, Call], None]
+"""Hears of each call that ended, in the log's thread, whether or not it can be written."""
+
+
 class CallLog:
     """``open_store`` is called until it succeeds. ``keep`` says what of a call's words is kept."""
 
@@ -48,6 +52,7 @@ class CallLog:
         prices: Prices,
         keep: Bodies,
         bound: Bound | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.lost = 0
         """Rows that will never be in the store."""
@@ -59,6 +64,7 @@ class CallLog:
         self._store: Store | None = None
         self._prices = prices
         self._bound = bound or Bound()
+        self._observers = observers
         self._incoming: queue.SimpleQueue[CallRow | ServedText | None] = queue.SimpleQueue()
         self._waiting_rows = 0
         self._waiting_bytes = 0
@@ -89,6 +95,12 @@ class CallLog:
                 self._incoming.put(row)
         if not taken:
             self._lose(1, self.fault or "more calls than the store takes")
+            self._observe(row, row.call)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait to be written."""
+        return self._waiting_rows
 
     def serve_policy(self, served: ServedText) -> None:
         """Enter a policy that is served from now on, and look up what its models cost."""
@@ -141,8 +153,16 @@ class CallLog:
             self._done(1, row.size)
             self._lose(1, f"a call that cannot be written down ({type(fault).__name__})")
             return
+        self._observe(row, call)
         self._done(0, row.size - size)
         self._calls.append((call, size))
+
+    def _observe(self, row: CallRow, call: Call) -> None:
+        for observe in self._observers:
+            try:
+                observe(row, call)
+            except Exception as fault:
+                self._say_now_and_then("call not counted", type(fault).__name__)
 
     def _write(self) -> bool:
         """Write all there is; whether that worked."""

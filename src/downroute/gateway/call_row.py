@@ -31,6 +31,8 @@ class CallRow:
     request: Body
     answer: Kept | None = None
     others: tuple[tuple[int, Kept], ...] = ()
+    usual_usd: float | None = None
+    """What such a request costs on the route's baseline, where another model may answer it."""
 
     @property
     def size(self) -> int:

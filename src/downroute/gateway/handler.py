@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import PurePath
 
@@ -15,12 +16,13 @@ from downroute.gateway.message import Reply, Request
 from downroute.gateway.model_list import ModelList
 from downroute.gateway.passthrough import Passthrough
 from downroute.gateway.status import health
+from downroute.gateway.telemetry.metric_names import OTHER
 
 Replying = Callable[[Request], Awaitable[Reply]]
 
 _SERVED = (
     "POST /v1/chat/completions, POST /v1/messages, POST /v1/route, GET /v1/models, GET /health, "
-    "GET /ready and the upstreams' own paths under /v1"
+    "GET /ready, GET /metrics and the upstreams' own paths under /v1"
 )
 _PASSED = (
     *("/responses", "/embeddings", "/completions", "/messages/", "/moderations", "/audio/"),
@@ -32,7 +34,8 @@ _PASSED = (
 
 class Handler:
     """Paths are served with and without ``/v1``; any other path under ``/v1`` is an upstream's.
-    `handle` never raises but for cancellation."""
+    `handle` never raises but for cancellation. ``requests`` counts what was asked, by path and
+    status."""
 
     def __init__(
         self,
@@ -41,9 +44,12 @@ class Handler:
         models: ModelList,
         ready: Replying,
         passthrough: Passthrough,
+        metrics: Replying,
+        requests: Counter[tuple[str, str]],
     ) -> None:
         self._models = models
         self._passthrough = passthrough
+        self._requests = requests
         self._paths: dict[str, tuple[str, Replying]] = {
             "/chat/completions": ("POST", chat.reply),
             "/messages": ("POST", messages.reply),
@@ -51,10 +57,16 @@ class Handler:
             "/models": ("GET", models.reply),
             "/health": ("GET", health),
             "/ready": ("GET", ready),
+            "/metrics": ("GET", metrics),
         }
 
     async def handle(self, request: Request) -> Reply:
         """The reply to a request, whatever happens on the way."""
+        reply = await self._whatever_happens(request)
+        self._requests[self._label(request.path), str(reply.status)] += 1
+        return reply
+
+    async def _whatever_happens(self, request: Request) -> Reply:
         try:
             return await self._answer(request)
         except asyncio.CancelledError:
@@ -80,6 +92,11 @@ class Handler:
             return await replying(request)
         message = f"{request.path} takes {method}, not {request.method}"
         return Refusal(405, message, code="method_not_allowed").reply([("allow", method)])
+
+    def _label(self, path: str) -> str:
+        """One of few names for a path."""
+        path = path.rstrip("/").removeprefix("/v1")
+        return path if path in self._paths else OTHER
 
     async def _elsewhere(self, request: Request, path: str, versioned: bool) -> Reply:
         if request.method == "GET" and path.startswith("/models/"):

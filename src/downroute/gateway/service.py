@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ from downroute.gateway.plan import Serving
 from downroute.gateway.policy_file import PolicyFile
 from downroute.gateway.prices import Prices
 from downroute.gateway.status import Readiness
+from downroute.gateway.telemetry.counting import Counting
+from downroute.gateway.telemetry.known_names import KnownNames
+from downroute.gateway.telemetry.metrics import Metrics
+from downroute.gateway.telemetry.shared_numbers import SharedNumbers
+from downroute.gateway.telemetry.tally import Tally
 from downroute.gateway.transport.client import HttpClient
 from downroute.gateway.transport.server import HttpServer
 from downroute.gateway.user_checks import UserChecks
@@ -61,13 +67,15 @@ async def gateway(
     listener: socket.socket | None = None,
     environment: Mapping[str, str] = os.environ,
     hurry: asyncio.Event | None = None,
+    shared_numbers: Path | None = None,
 ) -> AsyncIterator[Started]:
     """Serves while the block runs; then calls under way are finished, unless there is a ``hurry``,
     and the log is written to its end.
 
     ``policy`` need not exist: the gateway then observes until it does. ``prices`` makes the price
     table; it is called once, outside the event loop. Port 0 takes a free port; a ``listener`` that
-    listens already is served instead of ``host`` and ``port``.
+    listens already is served instead of ``host`` and ``port``. ``shared_numbers`` is the folder
+    where processes on one port leave their metrics for each other.
 
     Raises:
         ConfigError: no upstream, a key that cannot be read, a policy that is none.
@@ -75,7 +83,14 @@ async def gateway(
     """
     destinations = Destinations(settings, environment)
     known = Prices(prices)
-    log = CallLog(_store_opener(settings), known, Bodies(settings.store.bodies))
+    tally = Tally()
+    counting = Counting(tally, KnownNames(settings, lambda: file.serving))
+    log = CallLog(
+        _store_opener(settings),
+        known,
+        Bodies(settings.store.bodies),
+        observers=[counting.count],
+    )
     file = PolicyFile(policy, log.serve_policy)
     file.load()
     client = HttpClient()
@@ -95,12 +110,18 @@ async def gateway(
         )
         for wire in (CHAT, MESSAGES)
     )
+    requests: Counter[tuple[str, str]] = Counter()
+    metrics = Metrics(
+        tally, requests, log, lambda: file.serving, lambda: server, SharedNumbers(shared_numbers)
+    )
     handler = Handler(
         chat,
         messages,
         ModelList(client, destinations),
         Readiness(lambda: file.serving, log).reply,
         Passthrough(client, destinations, known, log, timeout_s=timeout_s),
+        metrics.reply,
+        requests,
     )
     server = HttpServer(handler.handle)
     try:
@@ -110,15 +131,18 @@ async def gateway(
             port = await server.start_on(listener)
         await asyncio.to_thread(log.start, [*settings.models, *file.serving.models])
         watching = asyncio.create_task(file.watch())
+        publishing = asyncio.create_task(metrics.publish())
         try:
             yield Started(_url(host, port), file.serving, settings.store.path, log.fault)
         finally:
             watching.cancel()
+            publishing.cancel()
             await _stop(server, hurry or asyncio.Event())
     finally:
         await client.close()
         await asyncio.to_thread(checks.close)
         await asyncio.to_thread(log.close, _FLUSH_S)
+        metrics.over()
 
 
 def serve_until_stopped(
@@ -129,6 +153,7 @@ def serve_until_stopped(
     host: str,
     port: int,
     listener: socket.socket | None = None,
+    shared_numbers: Path | None = None,
     ready: Callable[[Started], None],
 ) -> None:
     """Serves until SIGINT or SIGTERM; calls ``ready`` once it listens. A second signal does not
@@ -151,7 +176,14 @@ def serve_until_stopped(
         if listener is not None:
             loop.add_reader(sys.stdin, _at_the_end_of_stdin, loop, stop)
         async with gateway(
-            settings, policy, prices, host=host, port=port, listener=listener, hurry=hurry
+            settings,
+            policy,
+            prices,
+            host=host,
+            port=port,
+            listener=listener,
+            hurry=hurry,
+            shared_numbers=shared_numbers,
         ) as started:
             _collect_less_often()
             ready(started)

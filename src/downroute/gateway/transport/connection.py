@@ -48,6 +48,11 @@ class Connection(asyncio.Protocol):
         self._stuck_since: float | None = None
         self._writable: asyncio.Future[None] | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._task is not None
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

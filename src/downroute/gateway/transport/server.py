@@ -38,6 +38,11 @@ class HttpServer:
         self._sweeping: asyncio.TimerHandle | None = None
         self._quiet: asyncio.Event = asyncio.Event()
 
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being answered."""
+        return sum(connection.busy for connection in self.connections)
+
     async def start(self, host: str, port: int) -> int:
         """Listen; the port, which is a free one where ``port`` is 0.
 

@@ -1,0 +1,49 @@
+"""Which names may stand in labels: those of the settings and of the policy in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from downroute.config import Settings
+from downroute.gateway.plan import Serving
+from downroute.gateway.telemetry.metric_names import OTHER
+
+
+class KnownNames:
+    """A client may ask for any model and any task; a series for each would be a way to fill the
+    memory of whoever keeps them."""
+
+    def __init__(self, settings: Settings, serving: Callable[[], Serving]) -> None:
+        self._settings = settings
+        self._serving = serving
+        self._of: Serving | None = None
+        self._models: dict[str, str] = {}
+        self._tasks: frozenset[str] = frozenset()
+
+    def model(self, name: str) -> str:
+        self._refresh()
+        return name if name in self._models else OTHER
+
+    def upstream(self, model: str) -> str:
+        """Of a model; of one that is not known the upstream it falls to."""
+        self._refresh()
+        return self._models.get(model) or next(iter(self._settings.upstreams), "")
+
+    def task(self, name: str | None) -> str:
+        """Empty where no task is known."""
+        self._refresh()
+        if not name:
+            return ""
+        return name if name in self._tasks else OTHER
+
+    def _refresh(self) -> None:
+        serving = self._serving()
+        if serving is self._of:
+            return
+        settings = self._settings
+        names = {*settings.models, *settings.prices, *serving.models}
+        routes = () if serving.table is None else serving.table.policy.routes
+        baselines = {route.baseline for route in routes}
+        self._models = {m: settings.upstream_of(m)[0] for m in names | baselines}
+        self._tasks = frozenset({*settings.tasks, *(route.task for route in routes)})
+        self._of = serving
