@@ -52,7 +52,7 @@ def test_the_story_ends_with_every_verdict_right_and_keeps_gateway_and_report_up
         with urllib.request.urlopen(urls["Gateway"] + "/models") as models:
             assert LARGE.encode() in models.read()
         demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=20)
+        demo.communicate(timeout=180)
         assert demo.returncode == 0
     assert at_work_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
@@ -80,7 +80,7 @@ def test_a_demo_that_is_told_to_end_stops_what_it_started(tmp_path: Path) -> Non
         lines_until(demo, "$ downroute import")
         assert at_work_in(tmp_path)
         demo.send_signal(signal.SIGTERM)
-        demo.communicate(timeout=20)
+        demo.communicate(timeout=180)
         assert demo.returncode == 130
     assert at_work_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
