@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,11 +76,18 @@ def write_letters(work, rows=300, differ=30):
 STUDY = ["study", "--baseline", BASELINE, "--candidate", CANDIDATE]
 
 
-@pytest.fixture
-def waiting(work, downroute, replay):
-    """A store whose study waits for grades; nothing answers any more."""
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """Folders with a finished study, by how it was made: tests begin with a copy."""
+    return tmp_path_factory.mktemp("studied"), {}
 
-    def make(**how):
+
+@pytest.fixture
+def waiting(work, downroute, replay, studied):
+    """A store whose study waits for grades; nothing answers any more."""
+    kept, tasks = studied
+
+    def study(how):
         (work / "downroute.yaml").write_text(CONFIG)
         write_letters(work, **how)
         assert downroute("import", "chat.jsonl").code == 0
@@ -90,7 +98,27 @@ def waiting(work, downroute, replay):
         assert task["stopped"] == "waiting for grades"
         return task
 
+    def make(**how):
+        name = f"study {sorted(how.items())}"
+        if name not in tasks:
+            tasks[name] = study(how)
+            shutil.copytree(work, kept / name)
+        else:
+            shutil.copytree(kept / name, work, dirs_exist_ok=True)
+        return tasks[name]
+
     return make
+
+
+@contextmanager
+def chromium():
+    """A browser. While it is open this thread runs its loop, so nothing else can run one."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @contextmanager
@@ -220,7 +248,7 @@ def test_two_graders_share_the_work_and_agree_in_numbers(work, waiting, downrout
 
 @browser_here
 def test_thirty_pairs_by_keyboard_survive_a_reload_and_a_kill(work, waiting, downroute):
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
     waiting(rows=120, differ=36)
     heard = []
@@ -237,8 +265,7 @@ def test_thirty_pairs_by_keyboard_survive_a_reload_and_a_kill(work, waiting, dow
             done += 1
         return done
 
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.on("response", lambda reply: heard.append(reply))  # noqa: PLW0108
         left = page.locator("#a .body")
@@ -271,7 +298,7 @@ def test_thirty_pairs_by_keyboard_survive_a_reload_and_a_kill(work, waiting, dow
             process.communicate(timeout=30)
         assert page.evaluate("window.hacked") is None
         told = json.dumps([[r.url, r.headers] for r in heard])
-        browser.close()
+        page.close()
     assert done >= 30 and process.returncode in (0, 100, 101)
     status = json.loads(downroute("grade", "--status", "--json").out)
     assert status["graders"] == {"grader": done}
@@ -280,16 +307,50 @@ def test_thirty_pairs_by_keyboard_survive_a_reload_and_a_kill(work, waiting, dow
 
 
 @browser_here
-def test_one_file_grades_without_a_server_and_comes_back(work, waiting, downroute, tmp_path):
-    from playwright.sync_api import expect, sync_playwright
+def test_two_graders_at_once_never_see_one_pair_and_both_are_told_the_end(work, waiting, downroute):
+    from playwright.sync_api import expect
+
+    waiting()
+    names = ("anna", "ben")
+    graded = dict.fromkeys(names, 0)
+    with chromium() as browser, grading(work, "--graders", ",".join(names)) as (process, links):
+        pages = {name: browser.new_page() for name in names}
+        for name, page in pages.items():
+            page.goto(links[name])
+            expect(page.locator("#progress")).to_contain_text("0 graded · about")
+        for turn in range(30):
+            for name, page in pages.items():
+                expect(page.locator("#progress")).to_contain_text(f"{graded[name]} graded")
+            if any(page.locator("#over").is_visible() for page in pages.values()):
+                break
+            asked = {page.inner_text("#request") for page in pages.values()}
+            # Every fifth pair is one that the other has graded, so that agreement can be told.
+            assert len(asked) == 2, turn
+            sides = {n: "a" if "thrifty" in p.inner_text("#a .body") else "b" for n, p in
+                     pages.items()}  # fmt: skip
+            for name, page in pages.items():
+                page.keyboard.press(sides[name])
+                graded[name] += 1
+        for page in pages.values():
+            expect(page.locator("#over")).to_be_visible(timeout=15_000)
+            page.close()
+        process.communicate(timeout=30)
+    status = json.loads(downroute("grade", "--status", "--json").out)
+    assert status["graders"] == graded and min(graded.values()) > 5
+    assert status["agreement"]["pairs"] > 0 and status["agreement"]["raw"] == 1.0
+    assert process.returncode == 0 and status["tasks"]["letters"]["verdict"] == "route"
+
+
+@browser_here
+def test_one_file_grades_without_a_server_and_comes_back(work, waiting, downroute):
+    from playwright.sync_api import expect
 
     waiting()
     assert downroute("grade", "--export", "pairs.html").code == 101
     text = (work / "pairs.html").read_text()
     assert "canary" not in text and "<script>window" not in text
     asked = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 390, "height": 844})
         page.on("request", lambda r: asked.append(r.url))
         faults = []
@@ -307,7 +368,7 @@ def test_one_file_grades_without_a_server_and_comes_back(work, waiting, downrout
             page.keyboard.press("d")
         coming.value.save_as(work / "result.json")
         assert page.evaluate("window.hacked") is None and faults == []
-        browser.close()
+        page.close()
     assert all(url.startswith(("file://", "data:", "blob:")) for url in asked)
     done = downroute("grade", "--import", "result.json", "--json")
     assert done.code == 0, done.err
