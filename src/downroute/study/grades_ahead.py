@@ -39,16 +39,31 @@ def outcome_counts(graded: Sequence[Pair]) -> dict[str, float]:
 
 
 def grades_ahead(
-    pairs: Sequence[Pair], ordered: Sequence[Pair], looks: Sequence[Look], rules: Rules
+    pairs: Sequence[Pair], ways: Sequence[Sequence[Pair]], looks: Sequence[Look], rules: Rules
 ) -> tuple[int, int]:
-    """(few, many): about how many of the pairs that wait, given in this order, it takes."""
+    """(few, many): about how many of the pairs that wait it takes. ``ways`` are orders in which
+    they may come to be graded; which it is turns out on the way, so all count alike."""
     counts = outcome_counts([p for p in pairs if p.graded])
-    random = np.random.default_rng([rules.seed, len(ordered)])
-    shares = random.dirichlet(list(counts.values()), FUTURES)
-    chance = random.random((FUTURES, len(ordered)))
+    random = np.random.default_rng([rules.seed, len(ways[0])])
+    size = max(FUTURES // len(ways), 20), len(ways[0])
+    shares = random.dirichlet(list(counts.values()), size[0])
+    chance = random.random(size)
     lost = chance < shares[:, :1]
     won = ~lost & (chance < shares[:, :1] + shares[:, 1:2])
-    over = np.zeros((FUTURES, len(ordered)), dtype=bool)
+    needed = np.concatenate([_needed(pairs, way, lost, won, looks) for way in ways])
+    few, many = np.quantile(needed, WITHIN, method="inverted_cdf")
+    return int(few), int(many)
+
+
+def _needed(
+    pairs: Sequence[Pair],
+    ordered: Sequence[Pair],
+    lost: NDArray[np.bool_],
+    won: NDArray[np.bool_],
+    looks: Sequence[Look],
+) -> NDArray[np.int64]:
+    """By future, after how many grades it is over."""
+    over = np.zeros_like(lost)
     undecided = np.zeros_like(over)
     for look in looks:
         ends, could_end = _read(pairs, ordered, lost, won, look, looks[-1])
@@ -56,9 +71,7 @@ def grades_ahead(
         undecided |= could_end
     over |= ~undecided
     over[:, -1] = True
-    needed = over.argmax(axis=1) + 1
-    few, many = np.quantile(needed, WITHIN, method="inverted_cdf")
-    return int(few), int(many)
+    return np.asarray(over.argmax(axis=1) + 1, dtype=np.int64)
 
 
 def _read(

@@ -51,9 +51,10 @@ def waiting(pairs: Sequence[Pair], rules: Rules, alike: Mapping[str, float]) -> 
         for order in _orders(pairs[: look.examples], alike)
     ]
     goal = min(goals, key=lambda g: g.likely)
-    beyond = [p for p in pairs[goal.until :] if p.to_grade]
-    ordered = (*goal.ordered, *beyond)
-    least, more = grades_ahead(pairs, ordered, judgement.looks, rules)
+    ordered = _whole(goal, pairs)
+    # Grades to come may make another look the nearer one.
+    ways = [_whole(g, pairs) for g in goals if g is goal or g.likely < NEVER]
+    least, more = grades_ahead(pairs, ways, judgement.looks, rules)
     return Waiting(ordered, least, more, len(ordered))
 
 
@@ -71,6 +72,11 @@ class _Goal:
     until: int
     likely: int
     ordered: Sequence[Pair]
+
+
+def _whole(goal: _Goal, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """All open pairs, those of the goal first."""
+    return (*goal.ordered, *(p for p in pairs[goal.until :] if p.to_grade))
 
 
 def _orders(pairs: Sequence[Pair], alike: Mapping[str, float]) -> tuple[list[Pair], list[Pair]]:
