@@ -175,7 +175,8 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         missing = 0 if result.judge is None else result.judge.missing
         more = f", {missing} may be needed in all" if missing > need.labels else ""
         lines.append(
-            f"inconclusive: label these {need.labels} of {need.of}{more} (--export-grades FILE)"
+            f"inconclusive: label these {need.labels} of {need.of}{more} (downroute grade, or "
+            "--export-grades FILE)"
         )
     elif need is not None and need.grades:
         lines.append(

@@ -148,10 +148,10 @@ function left({ least, more, most }) {
 }
 
 function over() {
-  at("over-title").textContent = desk.saves ? "All graded. Thank you." : "Decided. Thank you.";
+  at("over-title").textContent = desk.saves ? "All graded. Thank you." : "Done. Thank you.";
   at("over-text").textContent = desk.saves
     ? "Download the result (key D) and send it back to whoever sent you this file."
-    : "No further grade could change the result. Whoever sent you the link has it; you can close this page.";
+    : "No further grade is needed. Whoever sent you the link has the result; you can close this page.";
   at("over-title").focus();
 }
 
