@@ -163,7 +163,7 @@ def test_openmetrics_is_spoken_to_who_asks_for_it(start: Start) -> None:
 def some(value: float) -> Numbers:
     numbers = Numbers()
     numbers.count(names.CALLS, ("openai", "direct", "200", "m", "t"), value)
-    numbers.observe(names.CALL_SECONDS, ("openai", "direct"), value)
+    numbers.histogram(names.CALL_SECONDS, ("openai", "direct")).observe(value)
     numbers.show(names.WAITING, value)
     return numbers
 

@@ -20,6 +20,11 @@ class Histogram:
 
     counts: list[int]
     total: float = 0.0
+    bounds: tuple[float, ...] = ()
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
 
 
 @dataclass(slots=True)
@@ -33,13 +38,14 @@ class Numbers:
     def count(self, metric: Metric, labels: Labels, by: float = 1.0) -> None:
         _add(self.counters, metric.name, labels, by)
 
-    def observe(self, metric: Metric, labels: Labels, value: float) -> None:
+    def histogram(self, metric: Metric, labels: Labels) -> Histogram:
+        """The one to observe in, for as long as these numbers are counted."""
         series = self.histograms.setdefault(metric.name, {})
         histogram = series.get(labels)
         if histogram is None:
-            histogram = series[labels] = Histogram([0] * (len(metric.buckets) + 1))
-        histogram.counts[bisect_left(metric.buckets, value)] += 1
-        histogram.total += value
+            histogram = Histogram([0] * (len(metric.buckets) + 1), bounds=metric.buckets)
+            series[labels] = histogram
+        return histogram
 
     def show(self, metric: Metric, value: float, labels: Labels = ()) -> None:
         _add(self.gauges, metric.name, labels, value)
