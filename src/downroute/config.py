@@ -154,6 +154,15 @@ class ServeSettings(Strict):
     """How often a buffered stream sends a comment so that nobody hangs up."""
 
 
+class TelemetrySettings(Strict):
+    """Where traces go; nowhere unless a collector is named. Its credentials, where it wants any,
+    come from OpenTelemetry's own OTEL_EXPORTER_OTLP_HEADERS."""
+
+    otlp: HttpUrl | None = None
+    sample: float = Field(default=1.0, ge=0, le=1)
+    service: str = "downroute"
+
+
 class Settings(Strict):
     """All of ``downroute.yaml``."""
 
@@ -162,6 +171,7 @@ class Settings(Strict):
     prices: dict[str, Price] = Field(default_factory=dict)
     store: StoreSettings = StoreSettings()
     serve: ServeSettings = ServeSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     tasks: dict[str, TaskSettings] = Field(default_factory=dict)
     judge: JudgeSettings = JudgeSettings()
     policy: Path = Path("policy.yaml")

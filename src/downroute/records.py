@@ -152,6 +152,8 @@ class Call:
     policy_digest: str | None = None
     session: str | None = None
     subject: str | None = None
+    request_id: str | None = None
+    """What the client calls it."""
     attempts: tuple[Attempt, ...] = ()
 
 

@@ -264,3 +264,17 @@ def test_a_port_in_use_is_one_clear_line(refused: Refused, upstream: str) -> Non
         f"error: port {port} on 127.0.0.1 is in use; end what listens there or choose another "
         "--port\n",
     )
+
+
+def test_lines_on_stderr_are_objects_where_that_is_asked_for_one_for_each_call_too(
+    tmp_path: Path, upstream: str
+):
+    arguments = ("--upstream", upstream, "--log-format", "json", "--log-calls")
+    with serving(tmp_path, *arguments) as gateway:
+        assert gateway.call("canary-task").status == 200
+        code, errors = gateway.end(signal.SIGTERM)
+    lines = [json.loads(line) for line in errors.splitlines()]
+    (said,) = [line for line in lines if line["event"] == "call"]
+    assert said["decision"] == "observed" and said["output_tokens"] == 1
+    assert said["model"] == "large" and said["task"] == "canary-task" and "bug" not in errors
+    assert code == 0 and lines[-1]["event"] in ("stopping", "call")

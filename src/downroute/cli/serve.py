@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from downroute.errors import ConfigError, UsageError
+from downroute.gateway.log_lines import Form
 
 if TYPE_CHECKING:
     from downroute.gateway.service import Started
@@ -58,6 +59,14 @@ def serve(
             help="So many processes on one port; SIGHUP replaces them without losing a call.",
         ),
     ] = None,
+    log_format: Annotated[
+        Form,
+        typer.Option(help="How lines on stderr are written: text, or an object a line."),
+    ] = Form.TEXT,
+    log_calls: Annotated[
+        bool,
+        typer.Option("--log-calls", help="Say a line on stderr for every call, without content."),
+    ] = False,
     listen_fd: Annotated[
         int | None, typer.Option(hidden=True, help="For workers: the socket.")
     ] = None,
@@ -88,7 +97,7 @@ def serve(
             f"--host {address} lets other machines spend your keys' money; add --allow-remote if "
             "that is meant"
         )
-    to_stderr()
+    to_stderr(log_format)
     if port is None:
         port = settings.serve.port
     if workers is not None and listen_fd is None:
@@ -102,6 +111,7 @@ def serve(
         port=port,
         listener=None if listen_fd is None else socket.socket(fileno=listen_fd),
         shared_numbers=shared_numbers,
+        log_calls=log_calls,
         ready=_announce,
     )
 

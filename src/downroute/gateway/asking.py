@@ -31,7 +31,7 @@ class _Ask:
     """What is known of one ask from its start. ``added`` are parameters that the route's score
     needs and the client did not ask for. ``stream``: the reply is asked for as a stream."""
 
-    __slots__ = ("added", "began", "call", "judge", "model", "purpose", "stream")
+    __slots__ = ("added", "began", "call", "judge", "model", "onward", "purpose", "stream")
 
     def __init__(
         self, call: CallInFlight, model: str, judge: bool, purpose: Purpose = Purpose.ANSWER
@@ -45,6 +45,7 @@ class _Ask:
         if judge and not call.body.wants_logprobs:
             self.added = parameters_for_judging(call.plan.route)
         self.began = time.perf_counter()
+        self.onward = call.onward if call.trace is None else call.trace.asked(call.onward)
 
     def elapsed_s(self) -> float:
         return time.perf_counter() - self.began
@@ -152,7 +153,7 @@ class Asking:
             "POST",
             address.chat_url,
             to_upstream(
-                ask.call.onward,
+                ask.onward,
                 address.headers,
                 own_key=address.own_key,
                 defaults=address.defaults,

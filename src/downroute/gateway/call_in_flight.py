@@ -12,6 +12,7 @@ from downroute.gateway.exchange import Exchange, Outcome
 from downroute.gateway.headers import OWN, Hints, safe
 from downroute.gateway.message import Headers
 from downroute.gateway.plan import Plan
+from downroute.gateway.telemetry.trace_context import Trace
 from downroute.gateway.wire import Body, Wire
 from downroute.records import Attempt, Call, Route, Usage
 
@@ -33,6 +34,7 @@ class CallInFlight:
     started_at: float
     began: float
     timeout_s: float
+    trace: Trace | None = None
     id: str = field(default_factory=lambda: f"call-{os.urandom(12).hex()}")
     attempts: list[Attempt] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
@@ -107,6 +109,7 @@ class CallInFlight:
             reason=outcome.reason if outcome else self.plan.reason,
             policy_digest=self.plan.policy_digest,
             session=self.hints.session,
+            request_id=self.hints.request_id,
             attempts=tuple(self.attempts),
         )
         sent = outcome.index if outcome else None
@@ -116,7 +119,7 @@ class CallInFlight:
             if index != sent and exchange.kept is not None
         )
         kept = outcome.exchange.kept if outcome else None
-        return CallRow(call, self.wire, self.body, kept, others, self._usual_usd)
+        return CallRow(call, self.wire, self.body, kept, others, self.trace, self._usual_usd)
 
 
 def mean_baseline_cost_usd(route: Route) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from downroute.answers.openai_chat import answer_from_completion
+from downroute.gateway.telemetry.trace_context import Trace
 from downroute.gateway.wire import Body, Kept, Wire
 from downroute.records import Answer, Attempt, Call, Decision, Usage
 from downroute.routing.fingerprint import fingerprint
@@ -31,6 +32,7 @@ class CallRow:
     request: Body
     answer: Kept | None = None
     others: tuple[tuple[int, Kept], ...] = ()
+    trace: Trace | None = None
     usual_usd: float | None = None
     """What such a request costs on the route's baseline, where another model may answer it."""
 

@@ -23,6 +23,7 @@ from downroute.gateway.headers import comment, split, to_client
 from downroute.gateway.message import JSON_TYPE, Reply, Request, Stream
 from downroute.gateway.plan import Serving, plan
 from downroute.gateway.relay import Relay
+from downroute.gateway.telemetry.trace_context import Tracing
 from downroute.gateway.versions import Versions
 from downroute.gateway.waiting import hold_back
 from downroute.gateway.wire import Wire
@@ -54,6 +55,7 @@ class Answering:
         *,
         timeout_s: float,
         heartbeat_s: float,
+        tracing: Tracing | None = None,
     ) -> None:
         self._wire = wire
         self._asking = asking
@@ -64,6 +66,7 @@ class Answering:
         self._log = log
         self._timeout_s = timeout_s
         self._heartbeat_s = heartbeat_s
+        self._tracing = tracing
 
     async def reply(self, request: Request) -> Reply:
         began, now = time.perf_counter(), time.time()
@@ -76,7 +79,8 @@ class Answering:
         if isinstance(chosen, Refusal):
             return wire.refused(chosen)
         chosen = self._versions.plan(self._conversations.plan(chosen, body, hints, now))
-        call = CallInFlight(wire, body, hints, chosen, onward, now, began, self._timeout_s)
+        trace = self._tracing.begin(onward) if self._tracing else None
+        call = CallInFlight(wire, body, hints, chosen, onward, now, began, self._timeout_s, trace)
         if body.stream and len(chosen.route.models) > 1:
             return await hold_back(self, call, self._heartbeat_s)
         return self.answer(call, await self.settle(call))

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import PurePath
 
+from downroute.gateway import log_lines
 from downroute.gateway.chat import Answering
 from downroute.gateway.error_reply import INTERNAL, Refusal
+from downroute.gateway.headers import REQUEST_ID, named, safe
 from downroute.gateway.log_lines import say
 from downroute.gateway.message import Reply, Request
 from downroute.gateway.model_list import ModelList
@@ -62,8 +64,13 @@ class Handler:
 
     async def handle(self, request: Request) -> Reply:
         """The reply to a request, whatever happens on the way."""
+        request_id = next((safe(v.strip()) for n, v in request.headers if n == REQUEST_ID), None)
+        if request_id:
+            log_lines.REQUEST_ID.set(request_id)
         reply = await self._whatever_happens(request)
         self._requests[self._label(request.path), str(reply.status)] += 1
+        if request_id:
+            return Reply(reply.status, named(reply.headers, request_id), reply.body)
         return reply
 
     async def _whatever_happens(self, request: Request) -> Reply:

@@ -9,6 +9,8 @@ from downroute.gateway.message import Headers
 
 OWN = "x-downroute-"
 SESSION = "x-session-id"
+REQUEST_ID = "x-request-id"
+UPSTREAM_REQUEST_ID = f"{OWN}upstream-request-id"
 
 _HOP_BY_HOP = frozenset(
     {
@@ -46,11 +48,12 @@ class Hints:
     task: str | None = None
     bypass: bool = False
     session: str | None = None
+    request_id: str | None = None
 
 
 def split(headers: Headers) -> tuple[Hints, list[tuple[str, str]]]:
     """The client's hints, and those of its headers that are meant for the upstream."""
-    task = session = None
+    task = session = request_id = None
     bypass = False
     onward: list[tuple[str, str]] = []
     for name, value in headers:
@@ -64,7 +67,16 @@ def split(headers: Headers) -> tuple[Hints, list[tuple[str, str]]]:
                 bypass = value.strip().lower() not in ("", "0", "false")
         else:
             onward.append((name, value))
-    return Hints(task, bypass, session), onward
+            if name == REQUEST_ID:
+                request_id = safe(value.strip()) or None
+    return Hints(task, bypass, session, request_id), onward
+
+
+def named(headers: Headers, request_id: str) -> list[tuple[str, str]]:
+    """A reply's headers with the id that the client gave its request; the upstream's own, which
+    its support asks for, under another name."""
+    kept = [(UPSTREAM_REQUEST_ID if n == REQUEST_ID else n, value) for n, value in headers]
+    return [*kept, (REQUEST_ID, request_id)]
 
 
 def to_upstream(

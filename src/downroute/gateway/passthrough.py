@@ -17,9 +17,10 @@ from downroute.gateway.chat_wire import CHAT
 from downroute.gateway.destinations import Address, Destinations
 from downroute.gateway.error_reply import UPSTREAM, Refusal
 from downroute.gateway.exchange import is_event_stream
-from downroute.gateway.headers import OWN, safe, split, to_client, to_upstream
+from downroute.gateway.headers import OWN, Hints, safe, split, to_client, to_upstream
 from downroute.gateway.message import Headers, Reply, Request
 from downroute.gateway.prices import Prices
+from downroute.gateway.telemetry.trace_context import Trace, Tracing
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
 from downroute.gateway.usage import usage_in
 from downroute.records import Attempt, Call, Decision, Usage
@@ -40,7 +41,9 @@ class Passthrough:
         log: CallLog,
         *,
         timeout_s: float,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self._client = client
         self._destinations = destinations
         self._prices = prices
@@ -60,16 +63,18 @@ class Passthrough:
             model=model,
             began=time.perf_counter(),
             started_at=time.time(),
-            session=hints.session,
+            hints=hints,
             address=address,
+            trace=self._tracing.begin(onward) if self._tracing else None,
         )
+        sent = onward if passed.trace is None else passed.trace.asked(onward)
         body = request.body if name in (None, model) else _renamed(request.body, str(name))
         try:
             reply = await self._client.send(
                 request.method,
                 _url(address, path, request.target),
                 to_upstream(
-                    onward,
+                    sent,
                     address.headers,
                     own_key=address.own_key,
                     defaults=address.defaults,
@@ -140,16 +145,17 @@ class Passthrough:
             stream=stream,
             decision=Decision.PASSTHROUGH,
             reason="no path that is routed",
-            session=passed.session,
+            session=passed.hints.session,
+            request_id=passed.hints.request_id,
             attempts=(attempt,),
         )
-        self._log.add(CallRow(call, CHAT, NOTHING_SAID))
+        self._log.add(CallRow(call, CHAT, NOTHING_SAID, trace=passed.trace))
 
 
 class _Passed:
     """One request on its way."""
 
-    __slots__ = ("address", "began", "id", "model", "session", "started_at")
+    __slots__ = ("address", "began", "hints", "id", "model", "started_at", "trace")
 
     def __init__(
         self,
@@ -158,15 +164,17 @@ class _Passed:
         model: str | None,
         began: float,
         started_at: float,
-        session: str | None,
+        hints: Hints,
         address: Address,
+        trace: Trace | None,
     ) -> None:
         self.id = id
         self.model = model
         self.began = began
         self.started_at = started_at
-        self.session = session
+        self.hints = hints
         self.address = address
+        self.trace = trace
 
     def said(self) -> list[tuple[str, str]]:
         headers = [(f"{OWN}call-id", self.id), (f"{OWN}decision", Decision.PASSTHROUGH.value)]

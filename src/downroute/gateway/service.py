@@ -17,7 +17,7 @@ from pathlib import Path
 
 from downroute.config import Settings
 from downroute.gateway.asking import Asking
-from downroute.gateway.call_log import CallLog
+from downroute.gateway.call_log import CallLog, Observer
 from downroute.gateway.chat import Answering, Remembered
 from downroute.gateway.chat_wire import CHAT
 from downroute.gateway.destinations import Destinations
@@ -30,11 +30,14 @@ from downroute.gateway.plan import Serving
 from downroute.gateway.policy_file import PolicyFile
 from downroute.gateway.prices import Prices
 from downroute.gateway.status import Readiness
+from downroute.gateway.telemetry.call_lines import say_call
 from downroute.gateway.telemetry.counting import Counting
 from downroute.gateway.telemetry.known_names import KnownNames
 from downroute.gateway.telemetry.metrics import Metrics
 from downroute.gateway.telemetry.shared_numbers import SharedNumbers
+from downroute.gateway.telemetry.spans import Spans
 from downroute.gateway.telemetry.tally import Tally
+from downroute.gateway.telemetry.trace_context import Tracing
 from downroute.gateway.transport.client import HttpClient
 from downroute.gateway.transport.server import HttpServer
 from downroute.gateway.user_checks import UserChecks
@@ -68,6 +71,7 @@ async def gateway(
     environment: Mapping[str, str] = os.environ,
     hurry: asyncio.Event | None = None,
     shared_numbers: Path | None = None,
+    log_calls: bool = False,
 ) -> AsyncIterator[Started]:
     """Serves while the block runs; then calls under way are finished, unless there is a ``hurry``,
     and the log is written to its end.
@@ -75,7 +79,8 @@ async def gateway(
     ``policy`` need not exist: the gateway then observes until it does. ``prices`` makes the price
     table; it is called once, outside the event loop. Port 0 takes a free port; a ``listener`` that
     listens already is served instead of ``host`` and ``port``. ``shared_numbers`` is the folder
-    where processes on one port leave their metrics for each other.
+    where processes on one port leave their metrics for each other. With ``log_calls`` each
+    call is a line on stderr.
 
     Raises:
         ConfigError: no upstream, a key that cannot be read, a policy that is none.
@@ -84,12 +89,19 @@ async def gateway(
     destinations = Destinations(settings, environment)
     known = Prices(prices)
     tally = Tally()
-    counting = Counting(tally, KnownNames(settings, lambda: file.serving))
+    names = KnownNames(settings, lambda: file.serving)
+    observers: list[Observer] = [Counting(tally, names).count]
+    if log_calls:
+        observers.append(say_call)
+    tracing, spans = None, None
+    if settings.telemetry.otlp is not None:
+        tracing, spans = Tracing(settings.telemetry.sample), Spans(settings.telemetry, names)
+        observers.append(spans.export)
     log = CallLog(
         _store_opener(settings),
         known,
         Bodies(settings.store.bodies),
-        observers=[counting.count],
+        observers=observers,
     )
     file = PolicyFile(policy, log.serve_policy)
     file.load()
@@ -107,6 +119,7 @@ async def gateway(
             kept,
             timeout_s=timeout_s,
             heartbeat_s=heartbeat_s,
+            tracing=tracing,
         )
         for wire in (CHAT, MESSAGES)
     )
@@ -119,7 +132,7 @@ async def gateway(
         messages,
         ModelList(client, destinations),
         Readiness(lambda: file.serving, log).reply,
-        Passthrough(client, destinations, known, log, timeout_s=timeout_s),
+        Passthrough(client, destinations, known, log, timeout_s=timeout_s, tracing=tracing),
         metrics.reply,
         requests,
     )
@@ -143,6 +156,8 @@ async def gateway(
         await asyncio.to_thread(checks.close)
         await asyncio.to_thread(log.close, _FLUSH_S)
         metrics.over()
+        if spans is not None:
+            await asyncio.to_thread(spans.close)
 
 
 def serve_until_stopped(
@@ -154,6 +169,7 @@ def serve_until_stopped(
     port: int,
     listener: socket.socket | None = None,
     shared_numbers: Path | None = None,
+    log_calls: bool = False,
     ready: Callable[[Started], None],
 ) -> None:
     """Serves until SIGINT or SIGTERM; calls ``ready`` once it listens. A second signal does not
@@ -184,6 +200,7 @@ def serve_until_stopped(
             listener=listener,
             hurry=hurry,
             shared_numbers=shared_numbers,
+            log_calls=log_calls,
         ) as started:
             _collect_less_often()
             ready(started)

@@ -20,7 +20,7 @@ CALL_COLUMNS = (
     *("requested_model", "snapshot", "started_at", "latency_s", "first_byte_s"),
     *USAGE_COLUMNS,
     *("cost_usd", "status", "error", "stream", "decision", "reason", "policy_digest"),
-    *("session", "subject"),
+    *("session", "subject", "request_id"),
 )
 ATTEMPT_COLUMNS = (
     *("model", "purpose", "status", "error"),
@@ -52,7 +52,7 @@ def call_row(call: Call, error: str | None) -> tuple[Any, ...]:
         *(call.requested_model, call.snapshot, call.started_at, call.latency_s, call.first_byte_s),
         *usage_row(call.usage),
         *(call.cost_usd, whole(call.status), error, call.stream, call.decision, call.reason),
-        *(call.policy_digest, call.session, call.subject),
+        *(call.policy_digest, call.session, call.subject, call.request_id),
     )
 
 
@@ -81,6 +81,7 @@ def call_from_row(row: tuple[Any, ...]) -> Call:
         policy_digest=row[23],
         session=row[24],
         subject=row[25],
+        request_id=row[26],
     )
 
 

@@ -92,9 +92,15 @@ def answers_not_sent(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE bodies ADD COLUMN attempt_answers TEXT")
 
 
+def request_ids(connection: sqlite3.Connection) -> None:
+    """What clients call their requests."""
+    connection.execute("ALTER TABLE calls ADD COLUMN request_id TEXT")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     first_tables,
     grading_tables,
     unanswered_tries,
     answers_not_sent,
+    request_ids,
 )

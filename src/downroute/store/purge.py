@@ -91,7 +91,7 @@ class Purge:
             _changed(
                 connection,
                 "UPDATE calls SET error = substr(error, 1, instr(error || ':', ':') - 1), "
-                f"subject = NULL, session = NULL WHERE {which}",
+                f"subject = NULL, session = NULL, request_id = NULL WHERE {which}",
                 values,
             )
             if side:

@@ -46,6 +46,8 @@ REQUEST_ID = "downroute.request_id"
 PURPOSE = "downroute.purpose"
 SCORE = "downroute.score"
 COST_USD = "downroute.cost_usd"
+UPSTREAM = "downroute.upstream"
+FAILED_CHECKS = "downroute.failed_checks"
 
 CALLS = Metric(
     "downroute_calls",
