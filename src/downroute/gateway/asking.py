@@ -252,7 +252,7 @@ def _other_shape(ask: _Ask, address: Address) -> Exchange:
     """What cannot be asked in the shape the client speaks: nothing is translated."""
     where = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}[address.api]
     fault = NoReplyError(
-        Fault.UNREACHABLE,
+        Fault.WRONG_API,
         f"its upstream '{address.upstream}' speaks another API; it is asked at {where}",
     )
     return Exchange(_failed(ask, None, f"{fault.fault}: {fault}", 0.0), fault=fault)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from downroute.gateway.chat_stream import ChatStream
-from downroute.gateway.error_reply import UPSTREAM, Refusal
+from downroute.gateway.error_reply import INVALID_REQUEST, UPSTREAM, Refusal
 from downroute.gateway.message import Headers
 from downroute.gateway.sse import EVENT_STREAM
 from downroute.gateway.upstream import Fault, NoReplyError
@@ -44,7 +44,8 @@ class Exchange:
         """Our own error where the upstream gave no reply that could be passed on."""
         assert self.fault is not None
         status, code = _REFUSALS[self.fault.fault]
-        return Refusal(status, f"{self.attempt.model}: {self.fault}", UPSTREAM, code=code)
+        kind = UPSTREAM if status >= 500 else INVALID_REQUEST
+        return Refusal(status, f"{self.attempt.model}: {self.fault}", kind, code=code)
 
     def as_stream(self, comment: bytes, wire: Wire) -> bytes:
         """The reply as the rest of a stream whose head has been sent with status 200, ``comment``
@@ -81,6 +82,7 @@ class Outcome:
 
 _REFUSALS = {
     Fault.UNREACHABLE: (502, "upstream_unreachable"),
+    Fault.WRONG_API: (400, "wrong_api"),
     Fault.BROKEN: (502, "upstream_broken_off"),
     Fault.TIMEOUT: (504, "upstream_timeout"),
 }

@@ -6,17 +6,20 @@ import asyncio
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import PurePath
 
 from downroute.gateway import log_lines
 from downroute.gateway.chat import Answering
+from downroute.gateway.chat_wire import CHAT
 from downroute.gateway.error_reply import INTERNAL, Refusal
 from downroute.gateway.headers import REQUEST_ID, named, safe
 from downroute.gateway.log_lines import say
-from downroute.gateway.message import Reply, Request
+from downroute.gateway.message import Headers, Reply, Request
+from downroute.gateway.messages_wire import MESSAGES
 from downroute.gateway.model_list import ModelList
-from downroute.gateway.passthrough import Passthrough
+from downroute.gateway.openapi import openapi
+from downroute.gateway.passthrough import Passthrough, in_shortest_form
 from downroute.gateway.status import health
 from downroute.gateway.telemetry.metric_names import OTHER
 
@@ -60,7 +63,13 @@ class Handler:
             "/health": ("GET", health),
             "/ready": ("GET", ready),
             "/metrics": ("GET", metrics),
+            "/openapi.json": ("GET", openapi),
         }
+
+    @property
+    def served(self) -> Collection[str]:
+        """The paths of the gateway's own, without ``/v1``."""
+        return self._paths.keys()
 
     async def handle(self, request: Request) -> Reply:
         """The reply to a request, whatever happens on the way."""
@@ -82,7 +91,7 @@ class Handler:
             # The message of an exception may quote the request; its kind and place cannot.
             say(logging.ERROR, "internal error", kind=type(fault).__name__, where=_place(fault))
             message = "the gateway failed; the log on its stderr says where"
-            return Refusal(500, message, INTERNAL, code="internal_error").reply()
+            return _refused(request, Refusal(500, message, INTERNAL, code="internal_error"))
 
     async def _answer(self, request: Request) -> Reply:
         path, versioned = request.path.rstrip("/"), False
@@ -91,14 +100,13 @@ class Handler:
         if ("sec-fetch-site", "cross-site") in request.headers:
             # Any web page a user opens could otherwise spend money through a gateway on loopback.
             message = "pages of other sites may not call this gateway"
-            return Refusal(403, message, code="cross_site").reply()
+            return _refused(request, Refusal(403, message, code="cross_site"))
         method, replying = self._paths.get(path, ("", None))
         if replying is None:
             return await self._elsewhere(request, path, versioned)
         if request.method == method or (method == "GET" and request.method == "HEAD"):
             return await replying(request)
-        message = f"{request.path} takes {method}, not {request.method}"
-        return Refusal(405, message, code="method_not_allowed").reply([("allow", method)])
+        return _not_allowed(request, "GET, HEAD" if method == "GET" else method)
 
     def _label(self, path: str) -> str:
         """One of few names for a path."""
@@ -106,12 +114,27 @@ class Handler:
         return path if path in self._paths else OTHER
 
     async def _elsewhere(self, request: Request, path: str, versioned: bool) -> Reply:
-        if request.method == "GET" and path.startswith("/models/"):
+        own = path.startswith("/models/") and request.method != "DELETE"
+        if own and in_shortest_form(path):
+            if request.method not in ("GET", "HEAD"):
+                return _not_allowed(request, "GET, HEAD, DELETE")
             return await self._models.one(request, path.removeprefix("/models/"))
         if path and (versioned or path.startswith(_PASSED)):
             return await self._passthrough.reply(request, path)
         message = f"nothing is served at {request.method} {request.path}; there is {_SERVED}"
         return Refusal(404, message, code="unknown_url").reply()
+
+
+def _not_allowed(request: Request, allowed: str) -> Reply:
+    message = f"{request.path} takes {allowed}, not {request.method}"
+    refusal = Refusal(405, message, code="method_not_allowed")
+    return _refused(request, refusal, [("allow", allowed)])
+
+
+def _refused(request: Request, refusal: Refusal, headers: Headers = ()) -> Reply:
+    """A refusal in the shape of the API that the path is of."""
+    wire = MESSAGES if request.path.rstrip("/").endswith("/messages") else CHAT
+    return wire.refused(refusal, headers)
 
 
 def _place(fault: Exception) -> str:

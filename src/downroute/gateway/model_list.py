@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from downroute.gateway import json_text
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.error_reply import UPSTREAM, Refusal
@@ -26,7 +28,8 @@ class ModelList:
     async def one(self, request: Request, model: str) -> Reply:
         """One entry of the list."""
         if not self._destinations.models and model != AUTO:
-            url = f"{self._destinations.default.models_url}/{model}"
+            # Its slashes are the name's own; all else might not be fit for a URL.
+            url = f"{self._destinations.default.models_url}/{quote(model, safe='/:')}"
             return await self._pass_on(request, url)
         owner = self._entries().get(model)
         if owner is None:

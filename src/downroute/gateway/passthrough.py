@@ -52,8 +52,9 @@ class Passthrough:
 
     async def reply(self, request: Request, path: str) -> Reply:
         """The upstream's reply to ``request`` at ``path`` (without a version)."""
-        if _DOTS.search(path):
-            return Refusal(400, "the path is not in its shortest form", code="bad_path").reply()
+        if not in_shortest_form(path):
+            message = "there is no such path: it is not in its shortest form"
+            return Refusal(404, message, code="bad_path").reply()
         hints, onward = split(request.headers)
         model = _model(request)
         anthropic = any(name == "anthropic-version" for name, _ in onward)
@@ -221,6 +222,11 @@ class _Onward:
 
 NOTHING_SAID = ChatBody(b"", {}, "")
 """The words of a call whose words are never kept."""
+
+
+def in_shortest_form(path: str) -> bool:
+    """Whether no upstream could take it for another path than it says."""
+    return _DOTS.search(path) is None
 
 
 def _model(request: Request) -> str | None:

@@ -16,6 +16,8 @@ class Fault(StrEnum):
     UNREACHABLE = "unreachable"
     """There was no connection, so nothing can have been done or billed on the other side."""
     TIMEOUT = "timeout"
+    WRONG_API = "wrong api"
+    """It was not asked: it speaks another API than the client."""
     BROKEN = "broken off"
     """The connection ended before the reply did."""
 
