@@ -158,3 +158,16 @@ def test_without_a_policy_it_says_who_writes_one(downroute):
     done = downroute("policy", "show")
     assert done.code == 1
     assert done.err == "error: policy.yaml: there is no such policy; `downroute study` writes one\n"
+
+
+def test_check_refuses_a_route_that_would_have_to_be_translated(
+    downroute, policy: Path, tmp_path: Path
+):
+    shaped = CONFIG.replace("two: {", "two: {api: anthropic, ")
+    (tmp_path / "downroute.yaml").write_text(shaped)
+    done = downroute("policy", "check")
+    assert done.code == 1
+    assert (
+        "policy.yaml:6:14: small is asked at 'one', which is openai-shaped, but large is asked at "
+        "'two', which is anthropic-shaped"
+    ) in done.err

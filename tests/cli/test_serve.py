@@ -237,6 +237,17 @@ def refused(
             1,
             "policy.yaml:2:",
         ),
+        (
+            {
+                "downroute.yaml": "upstreams: {a: {base_url: 'http://a'}, "
+                "b: {base_url: 'http://b', api: anthropic}}\n"
+                "models: {m: {upstream: a}, n: {upstream: b}}",
+                "policy.yaml": "version: 1\nroutes: [{task: t, models: [m, n], unproven: true}]",
+            },
+            [],
+            1,
+            "policy.yaml:2:29: m is asked at 'a', which is openai-shaped, but n is asked at 'b'",
+        ),
     ],
 )
 def test_what_cannot_work_is_one_clear_line(

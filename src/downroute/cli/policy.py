@@ -56,14 +56,18 @@ def check(
 ) -> None:
     """Find faults, and what to look at.
 
-    Every fault is named with its line and column, and the command exits 1. Warnings do not stop a
+    Every fault is named with its line and column, and the command exits 1; a route whose models
+    are asked in different APIs (`api` of their upstreams) is one. Warnings do not stop a
     policy from being served: evidence that has expired or soon will, routes without any, models
     the configuration does not know, fingerprints that the log knows of other tasks too.
 
     Example: downroute policy check --policy policy.yaml
     """
+    from downroute.gateway.shapes import refuse_mixed_shapes
+
     path, settings = _place(policy, config)
     found = read_policy_file_at(path)
+    refuse_mixed_shapes(found, policy_text(path), str(path), settings)
     remarks = remarks_on(found, settings, store or settings.store.path)
     lines = [_located(path, remark) for remark in remarks]
     if as_json:

@@ -38,14 +38,25 @@ class ServedText:
     models: tuple[str, ...]
 
 
-class PolicyFile:
-    """``serving`` is replaced as a whole, never changed. ``on_served`` hears of each new policy."""
+Refusing = Callable[[Policy, str, str], None]
+"""Raises `PolicyError` for a policy that cannot be served; gets its text and its name, too."""
 
-    def __init__(self, path: Path, on_served: Callable[[ServedText], None]) -> None:
+
+class PolicyFile:
+    """``serving`` is replaced as a whole, never changed. ``on_served`` hears of each new policy
+    that ``refuse`` lets pass."""
+
+    def __init__(
+        self,
+        path: Path,
+        on_served: Callable[[ServedText], None],
+        refuse: Refusing = lambda *_: None,
+    ) -> None:
         self.path = path
         self.off_path = path.with_name(f"{path.name}.off")
         self.serving = Serving()
         self._on_served = on_served
+        self._refuse = refuse
         self._stamp: _Stamp | None = None
 
     def load(self) -> None:
@@ -86,7 +97,9 @@ class PolicyFile:
             return f"{self.path}: the policy file is gone; the last one stays in force"
         try:
             text = self.path.read_text(encoding="utf-8")
-            self._serve(read_policy(text, str(self.path)), text)
+            policy = read_policy(text, str(self.path))
+            self._refuse(policy, text, str(self.path))
+            self._serve(policy, text)
         except PolicyError as fault:
             return str(fault)
         except (OSError, UnicodeDecodeError) as fault:

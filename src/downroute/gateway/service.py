@@ -29,6 +29,7 @@ from downroute.gateway.passthrough import Passthrough
 from downroute.gateway.plan import Serving
 from downroute.gateway.policy_file import PolicyFile
 from downroute.gateway.prices import Prices
+from downroute.gateway.shapes import refuse_mixed_shapes
 from downroute.gateway.status import Readiness
 from downroute.gateway.telemetry.call_lines import say_call
 from downroute.gateway.telemetry.counting import Counting
@@ -103,7 +104,11 @@ async def gateway(
         Bodies(settings.store.bodies),
         observers=observers,
     )
-    file = PolicyFile(policy, log.serve_policy)
+    file = PolicyFile(
+        policy,
+        log.serve_policy,
+        lambda policy, text, name: refuse_mixed_shapes(policy, text, name, settings),
+    )
     file.load()
     client = HttpClient()
     checks = UserChecks()
