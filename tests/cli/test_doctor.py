@@ -152,10 +152,32 @@ def test_a_file_that_is_no_store_fails(downroute, configured):
 def test_outbound_hosts_are_those_of_the_upstreams_each_once(downroute, tmp_path):
     assert "no host" in downroute("doctor", "--outbound").out
     (tmp_path / "downroute.yaml").write_text(
+        "telemetry: {otlp: 'http://collector:4318'}\n"
         "upstreams:\n  a: {base_url: 'https://api.example.com/v1'}\n"
         "  b: {base_url: 'http://[::1]:8801/v1'}\n  c: {base_url: 'https://api.example.com/v2'}\n"
     )
     done = downroute("doctor", "--outbound", "--json")
-    assert json.loads(done.out) == {
-        "hosts": {"[::1]:8801": ["b"], "api.example.com:443": ["a", "c"]}
+    hosts = json.loads(done.out)["hosts"]
+    assert hosts == {
+        "[::1]:8801": ["b"],
+        "api.example.com:443": ["a", "c"],
+        "collector:4318": ["telemetry"],
     }
+
+
+def test_judges_traces_and_the_sandbox_are_looked_at(downroute, configured, monkeypatch):
+    file = configured / "downroute.yaml"
+    written = file.read_text()
+    file.write_text(written + "judge: {model: large}\ntelemetry: {otlp: 'http://127.0.0.1:9'}\n")
+    code, checks, _ = found(downroute)
+    assert code == 0
+    ((state, says),) = checks["judge large"]
+    assert state == "warn" and "judge: {allow: [127.0.0.1]}" in says
+    ((state, says),) = checks["traces"]
+    assert state == "warn" and "refused" in says
+    file.write_text(written + "judge: {model: large, allow: [127.0.0.1]}\n")
+    monkeypatch.setenv("PATH", str(configured))
+    _, checks, _ = found(downroute)
+    assert checks["judge large"][0][0] == "ok" and "traces" not in checks
+    ((state, says),) = checks["sandbox"]
+    assert state == "warn" and "bubblewrap" in says

@@ -61,7 +61,7 @@ def test_without_a_sandbox_programs_run_only_where_the_study_allows_it(allowed, 
 
     real = shutil.which
     monkeypatch.setattr(command.shutil, "which", lambda n: None if n == "bwrap" else real(n))
-    permission._sandbox_starts.cache_clear()
+    permission.sandbox_starts.cache_clear()
     question = StudySettings(
         "large", ("small",), scorer="code_output", allow_unsandboxed_code=allowed
     )
@@ -69,7 +69,7 @@ def test_without_a_sandbox_programs_run_only_where_the_study_allows_it(allowed, 
     example = Example("e", "t", {}, "d", Answer(""), reference=42)
     program = Answer("```python\ndef solution(): return 42\n```")
     [score] = score_all(choice.judge, [(example, "small", program)])
-    permission._sandbox_starts.cache_clear()
+    permission.sandbox_starts.cache_clear()
     if allowed:
         assert score.value == 1
     else:

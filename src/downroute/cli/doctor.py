@@ -12,7 +12,7 @@ import typer
 from downroute.cli.options import ConfigOption, JsonOption, PolicyOption, StoreOption
 
 if TYPE_CHECKING:
-    from downroute.cli.doctor_checks import Finding
+    from downroute.cli.doctor_finding import Finding
 
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -27,7 +27,7 @@ def doctor(
         bool, typer.Option("--outbound", help="Only list the hosts the settings let it reach.")
     ] = False,
 ) -> None:
-    """Check Python, settings, store, upstreams, keys, policy and prices, one line each.
+    """Check settings, store, upstreams, keys, policy, prices, judges, sandbox, traces: a line each.
 
     Asks each upstream for its list of models, which costs nothing. Keys are never shown. Exits 1
     where something does not work.

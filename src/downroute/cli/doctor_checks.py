@@ -8,12 +8,13 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from downroute import config as configuration
+from downroute.cli.doctor_finding import Finding
+from downroute.cli.doctor_tools import judges, sandbox, traces
 from downroute.cli.doctor_upstreams import Upstreams, ask_upstreams
 from downroute.cli.policy import off_file, policy_text, remarks_on
 from downroute.cli.pricing import price_table
@@ -33,15 +34,6 @@ LITTLE_ROOM = 2**30
 NO_ROOM = 100 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``state`` is ok, warn or fail; ``says`` holds the remedy where one is needed."""
-
-    state: str
-    what: str
-    says: str
-
-
 def examine(config: Path | None, policy: Path | None, store: Path | None) -> list[Finding]:
     """Every check. One that cannot be made because an earlier one failed is left out."""
     findings = [*_python(), *_packages()]
@@ -59,6 +51,7 @@ def examine(config: Path | None, policy: Path | None, store: Path | None) -> lis
     path = policy or settings.policy
     findings += _policy(path, settings, folder)
     findings += _prices(settings, _models(settings, path))
+    findings += [*judges(settings), *sandbox(), *traces(settings)]
     return findings
 
 

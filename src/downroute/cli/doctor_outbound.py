@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 
 def outbound_hosts(settings: Settings) -> dict[str, list[str]]:
-    """Each ``host:port``, sorted, with the names of the upstreams there."""
+    """Each ``host:port``, sorted, with the names of the upstreams there; ``telemetry`` where
+    traces are sent to."""
     hosts: dict[str, list[str]] = {}
-    for name, upstream in settings.upstreams.items():
-        url = urlsplit(upstream.base_url)
+    named = [(name, upstream.base_url) for name, upstream in settings.upstreams.items()]
+    if settings.telemetry.otlp is not None:
+        named.append(("telemetry", settings.telemetry.otlp))
+    for name, address in named:
+        url = urlsplit(address)
         port = url.port or (443 if url.scheme == "https" else 80)
         host = url.hostname or ""
         hosts.setdefault(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", []).append(name)

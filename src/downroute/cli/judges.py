@@ -25,17 +25,23 @@ def allowed_judges(
     Raises:
         UsageError: one is not; says what to add where.
     """
-    allowed = {entry.strip().lower() for entry in settings.judge.allow}
     for model in judge_models(worth, settings):
         url = upstream_url or settings.upstream_of(model)[1].base_url
-        parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
-        if host not in allowed and f"{host}:{parts.port}" not in allowed:
+        if not judge_allowed(settings, url):
+            host = urlsplit(url).hostname or ""
             raise UsageError(
                 f"the judge '{model}' would be sent your requests and answers at {host}: if that "
                 f"is meant, write `judge: {{allow: [{host}]}}` in downroute.yaml or pass "
                 f"--judge-allow {host}"
             )
+
+
+def judge_allowed(settings: Settings, url: str) -> bool:
+    """Whether a judge at ``url`` may be sent requests and answers."""
+    allowed = {entry.strip().lower() for entry in settings.judge.allow}
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    return host in allowed or f"{host}:{parts.port}" in allowed
 
 
 def refuse_unpriced(

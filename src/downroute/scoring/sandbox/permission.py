@@ -26,10 +26,11 @@ def unsandboxed_code(allowed: bool) -> Iterator[None]:
 
 def runs_bare() -> bool:
     """Whether programs are to run bare: it is allowed, and no sandbox starts."""
-    return _ALLOWED.get() and not _sandbox_starts()
+    return _ALLOWED.get() and not sandbox_starts()
 
 
 @cache
-def _sandbox_starts() -> bool:
+def sandbox_starts() -> bool:
+    """Whether a program ran to its end in one; tried once."""
     nothing: Json = {"program": "", "entry_point": None, "calls": []}
     return run_program(nothing, Limits()).ended is not Ended.SANDBOX_FAILURE
