@@ -10,24 +10,21 @@ from datetime import UTC, datetime
 
 from downroute.config import Settings
 from downroute.money.rates import Rates, cost_usd
-from downroute.money.table import PriceTable, rates_per_million
+from downroute.money.table import Listing, PriceTable, rates_per_million
 from downroute.records import Usage
 
 
-def price_table(settings: Settings, at: datetime | None = None) -> PriceTable:
+def price_table(
+    settings: Settings, at: datetime | None = None, listing: Listing | None = None
+) -> PriceTable:
     """The user's own prices over the installed price list, as they stand ``at`` (default: now).
 
     A model that an upstream knows by another name is priced by that name where its own has no
     price.
     """
     own = {name: own_rates(settings, name) for name in settings.prices}
-    table = PriceTable(at=at or datetime.now(UTC), own=own)
-    for model, entry in settings.models.items():
-        if entry.name is not None and table.rates(model) is None:
-            asked = table.rates(entry.name)
-            if asked is not None:
-                own[model] = asked
-    return PriceTable(at=table.at, own=own)
+    aliases = {model: e.name for model, e in settings.models.items() if e.name is not None}
+    return PriceTable(at or datetime.now(UTC), own, aliases, listing)
 
 
 def pricing(table: PriceTable) -> Callable[[str, str | None, Usage], float | None]:

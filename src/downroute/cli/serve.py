@@ -80,6 +80,7 @@ def serve(
 
     Example: downroute serve --policy policy.yaml --port 8080
     """
+    from downroute.cli.listed_prices import listed_elsewhere
     from downroute.cli.pricing import price_table
     from downroute.config import load
     from downroute.gateway.log_lines import to_stderr
@@ -106,7 +107,7 @@ def serve(
     serve_until_stopped(
         settings,
         policy or settings.policy,
-        lambda: price_table(settings),
+        lambda: price_table(settings, listing=listed_elsewhere),
         host=address,
         port=port,
         listener=None if listen_fd is None else socket.socket(fileno=listen_fd),

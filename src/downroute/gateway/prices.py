@@ -30,10 +30,22 @@ class Prices:
             self.look_up([model])
         return cost_usd(usage, self._known[model])
 
+    def take_own(self, models: Iterable[str]) -> None:
+        """Get the rates of those of ``models`` that the settings price: that takes no time."""
+        table = self._priced()
+        self._known.update({model: table.rates(model) for model in models if model in table.own})
+
     def look_up(self, models: Iterable[str]) -> None:
         """Get the rates of ``models``. Only for the log's thread."""
+        table = self._priced()
+        missing = [model for model in models if model not in self._known]
+        if len(missing) > 1:
+            # A single one, which a client has named, may be one of many: no process for each.
+            table.look_up(missing)
+        for model in missing:
+            self._known[model] = table.rates(model)
+
+    def _priced(self) -> PriceTable:
         if self._table is None:
             self._table = self._make_table()
-        for model in models:
-            if model not in self._known:
-                self._known[model] = self._table.rates(model)
+        return self._table

@@ -7,7 +7,7 @@ cost is ``None`` and every sum that needs it says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,19 +18,47 @@ from downroute.money.rates import Rates
 TOKENS_PER_PRICE = 1_000_000
 
 
+Listing = Callable[[Sequence[str], datetime], Mapping[str, Rates | None]]
+"""List prices of several models at once."""
+
+
 @dataclass(slots=True)
 class PriceTable:
-    """Rates by model name as they stood ``at`` an instant, resolved once per name."""
+    """Rates by model name as they stood ``at`` an instant, resolved once per name. A model that
+    has no price by its own name is priced by its alias. ``listing`` looks many up at once,
+    elsewhere than in this process, which then need not hold the list."""
 
     at: datetime
     own: Mapping[str, Rates] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    listing: Listing | None = None
     _known: dict[str, Rates | None] = field(default_factory=dict, init=False, repr=False)
+    _listed: dict[str, Rates | None] = field(default_factory=dict, init=False, repr=False)
 
     def rates(self, model: str) -> Rates | None:
         """The rates of ``model``, or ``None`` where nobody states a price."""
         if model not in self._known:
-            self._known[model] = self.own.get(model) or listed_rates(model, self.at)
+            found = self._rates(model)
+            if found is None and model in self.aliases:
+                found = self._rates(self.aliases[model])
+            self._known[model] = found
         return self._known[model]
+
+    def look_up(self, models: Iterable[str]) -> None:
+        """Get the list prices of ``models`` that will be asked for."""
+        if self.listing is None:
+            return
+        names = [n for m in models for n in (m, self.aliases.get(m, m)) if n not in self.own]
+        missing = [name for name in dict.fromkeys(names) if name not in self._listed]
+        if missing:
+            self._listed.update(self.listing(missing, self.at))
+
+    def _rates(self, name: str) -> Rates | None:
+        if name in self.own:
+            return self.own[name]
+        if name not in self._listed:
+            self._listed[name] = listed_rates(name, self.at)
+        return self._listed[name]
 
 
 def rates_per_million(
