@@ -12,9 +12,9 @@ from downroute.providers.replies import Reply
 from downroute.records import Answer, Example, Measurement, Score, Usage
 from downroute.scoring.judge import Factuality, Pairwise, Rubric
 from downroute.store import Store
+from downroute.study.asking import Candidate, Paying
 from downroute.study.budget import Budget
 from downroute.study.judging import Judging
-from downroute.study.measurement import Candidate, Paying
 
 RUBRIC = Rubric(text="good")
 

@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -7,8 +8,9 @@ from downroute.money.table import rates_per_million
 from downroute.providers.replies import Reply
 from downroute.records import Answer, Example, Usage
 from downroute.store import Store
+from downroute.study.asking import Candidate, Paying
 from downroute.study.budget import Budget
-from downroute.study.measurement import Candidate, Manner, Measuring, Paying
+from downroute.study.measurement import Manner, Measuring
 
 USAGE = Usage(100, 10)
 RATES = rates_per_million(1.0, 1.0)
@@ -114,3 +116,71 @@ def test_repeats_are_asked_one_by_one_and_kept_apart(tmp_path):
     assert [len(m.more) for m in found] == [2, 2] and len(asked) == 6
     again = measured(tmp_path, 100, steps, counting, Manner(repeats=4))
     assert [len(m.more) for m in again] == [3, 3] and len(asked) == 8
+
+
+def completion(text="yes", logprobs=None):
+    choice = {"message": {"role": "assistant", "content": text}}
+    if logprobs:
+        choice["logprobs"] = {"content": [{"token": text, "logprob": -0.1, "top_logprobs": []}]}
+    return {"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 10}}
+
+
+def test_an_upstream_that_refuses_logprobs_is_asked_without_them_and_told_once(tmp_path):
+    asked = []
+
+    async def refusing(request):
+        asked.append("logprobs" in request)
+        if "logprobs" in request:
+            return Reply(status=400, error="u answered 400: logprobs are not supported")
+        return await answered(request)
+
+    async def steps(measuring):
+        found = await measuring.measure(examples(10))
+        await measuring.finish()
+        return found
+
+    found = measured(tmp_path, 100, steps, refusing, Manner(logprobs=True))
+    assert [m.answer.text for m in found] == ["yes"] * 10
+    assert asked == [True] + [False] * 10
+    asked.clear()
+    measured(tmp_path, 100, steps, refusing, Manner(logprobs=True))
+    assert asked == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_answer_is_never_asked_for_twice_whether_it_came_with_logprobs_or_without(
+    tmp_path, first
+):
+    asked = []
+
+    async def giving(request):
+        asked.append(request)
+        body = completion(logprobs=request.get("logprobs"))
+        return Reply(status=200, body=body, answer=Answer("yes"), usage=USAGE, latency_s=0.1)
+
+    async def steps(measuring):
+        found = await measuring.measure(examples(3))
+        await measuring.finish()
+        return found
+
+    measured(tmp_path, 100, steps, giving, Manner(logprobs=first))
+    assert [("logprobs" in r) for r in asked] == [first] * 3
+    again = measured(tmp_path, 100, steps, giving, Manner(logprobs=not first))
+    assert len(asked) == 3
+    assert [m.answer.logprobs is not None for m in again] == [first] * 3
+
+
+def test_a_request_that_says_whether_it_wants_logprobs_is_sent_as_it_is(tmp_path):
+    own = [dataclasses.replace(e, request={**e.request, "logprobs": False}) for e in examples(2)]
+    asked = []
+
+    async def noting(request):
+        asked.append(request)
+        return await answered(request)
+
+    async def steps(measuring):
+        await measuring.measure(own)
+        await measuring.finish()
+
+    measured(tmp_path, 100, steps, noting, Manner(logprobs=True))
+    assert asked == [{**e.request} for e in own]

@@ -13,10 +13,11 @@ from downroute.cli.pricing import price_table
 from downroute.cli.study_asking import adapter
 from downroute.config import Settings
 from downroute.errors import UsageError
-from downroute.prompts import canonical_request, digest
+from downroute.prompts import digest
 from downroute.records import Example, Measurement, Purpose
 from downroute.store import Store
 from downroute.store.journal import JournalKey
+from downroute.study.bodies import answer_bodies
 from downroute.study.ledger import known_grades
 from downroute.study.measured import measured_trial
 from downroute.study.measurement import measurement
@@ -90,11 +91,12 @@ def _measured(
     adapt = adapter(candidate, settings)
     found = []
     for example in task.examples:
-        asked = digest(adapt(canonical_request(example.request)))
+        asked = [digest(adapt(body)) for body in answer_bodies(example.request)]
         for upstream in store.journal.upstreams(candidate):
-            key = JournalKey(upstream, candidate, asked, Purpose.ANSWER, 0)
-            entry = store.journal.get(key)
-            if entry is not None and entry.error is None:
+            keys = (JournalKey(upstream, candidate, body, Purpose.ANSWER, 0) for body in asked)
+            entries = (entry for key in keys if (entry := store.journal.get(key)) is not None)
+            entry = next((e for e in entries if e.error is None), None)
+            if entry is not None:
                 found.append(measurement(example, candidate, entry))
                 break
     return found

@@ -190,7 +190,7 @@ def _keys(settings: Settings, upstream: str | None) -> Keys:
         own = settings.model(model)
         return adapt(body, own.name or model, set_=own.set, rename=own.rename, drop=own.drop)
 
-    return journal_keys(lives_at, adapted, ({},))
+    return journal_keys(lives_at, adapted)
 
 
 def _write_each(path: Path, run: PolicyRun) -> None:

@@ -13,7 +13,7 @@ from downroute.money.rates import Rates
 from downroute.providers.client import Client
 from downroute.providers.parameters import adapt
 from downroute.records import Json
-from downroute.study.measurement import Candidate
+from downroute.study.asking import Candidate
 from downroute.study.settings import StudySettings
 
 

@@ -15,8 +15,9 @@ from downroute.money.rates import Rates
 from downroute.records import Answer, BadRow, Call, Example, Json, Measurement, Usage
 from downroute.routing.fingerprint import fingerprint
 from downroute.store import Store
+from downroute.study.asking import Candidate, Paying
 from downroute.study.discovery import task_name
-from downroute.study.measurement import Candidate, Measuring, Paying
+from downroute.study.measurement import Measuring
 from downroute.study.plan import estimate_usd
 from downroute.study.sampling import Sampler, examples
 from downroute.study.settings import StudySettings

@@ -31,6 +31,7 @@ from downroute.errors import UsageError
 from downroute.money.rates import Rates
 from downroute.reports.display import usd
 from downroute.store import FILES, Store
+from downroute.study.asking import Paying
 from downroute.study.budget import Budget
 from downroute.study.conclusion import Finding
 from downroute.study.grading_file import (
@@ -45,7 +46,6 @@ from downroute.study.ledger import (
     begin_or_resume,
     known_grades,
 )
-from downroute.study.measurement import Paying
 from downroute.study.pairs import PairScore
 from downroute.study.plan import fewest_pairs
 from downroute.study.prepared import PreparedTask

@@ -24,13 +24,20 @@ FEWEST = 100
 """Pairs below which nothing is calibrated: an escalated share would rest on a handful."""
 
 
+def looks_for_cascades(task: PreparedTask, question: StudySettings, rules: Rules) -> bool:
+    """Whether a cascade will be looked for should the candidate alone not be shown."""
+    if not question.cascade or question.replace or task.choice.asked is not None:
+        return False
+    return bool(rules.schedule) and rules.schedule[-1] >= FEWEST
+
+
 def may_cascade(
     judgement: Judgement, task: PreparedTask, question: StudySettings, rules: Rules
 ) -> bool:
     """Whether a cascade is to be looked for after the candidate's own test."""
-    if not question.cascade or question.replace or rules.schedule[-1] < FEWEST:
+    if not looks_for_cascades(task, question, rules):
         return False
-    if judgement.outcome in (None, Outcome.ROUTE) or task.choice.asked is not None:
+    if judgement.outcome in (None, Outcome.ROUTE):
         return False
     return judgement.stopped in (Stopped.DECIDED, Stopped.FUTILITY, Stopped.MAXIMUM)
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from downroute.errors import BudgetError, TaskStoppedError
 from downroute.records import Example
-from downroute.study.measurement import Candidate, Manner, Measuring, Paying
+from downroute.study.asking import Candidate, Paying
+from downroute.study.measurement import Manner, Measuring
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import Floor
 from downroute.study.slow_scores import score_ahead

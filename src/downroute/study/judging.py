@@ -18,9 +18,9 @@ from downroute.scoring.judge_ask import Heard, Judge
 from downroute.scoring.judge_question import Question
 from downroute.store.journal import JournalEntry, JournalKey
 from downroute.study import judge_report
+from downroute.study.asking import Candidate, Paying, ask_and_pay, known
 from downroute.study.faults import FaultRun
 from downroute.study.labels import PASSES_AT
-from downroute.study.measurement import Candidate, Paying, ask_and_pay, known
 from downroute.study.pairs import Pair, PairScore, of_example, pair_key, with_grade
 
 REPLY_TOKENS = 100
@@ -212,7 +212,7 @@ class Judging:
             repeat=repeat,
         )
         try:
-            entry = known(key, self._paying)
+            entry = known([key], self._paying)
         except BudgetError as reason:
             self._stopped = reason
             return Heard(error=str(reason))

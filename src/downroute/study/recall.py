@@ -13,16 +13,10 @@ from downroute.money.rates import Rates
 from downroute.providers.replies import Reply
 from downroute.records import Json, Measurement
 from downroute.store import JournalEntry, JournalKey, Store
+from downroute.study.asking import UNANSWERED, Candidate, Paying
 from downroute.study.budget import Budget
 from downroute.study.conclusion import Finding
-from downroute.study.measurement import (
-    UNANSWERED,
-    Candidate,
-    Journal,
-    Manner,
-    Measuring,
-    Paying,
-)
+from downroute.study.measurement import Manner, Measuring
 from downroute.study.pairs import Pair, PairScore, pair_up
 from downroute.study.prepared import PreparedTask
 from downroute.study.settings import StudySettings
@@ -86,8 +80,11 @@ class _Answers:
                 self.places[key.model] = self.store.journal.upstreams(key.model)
             others = (replace(key, upstream=u) for u in self.places[key.model])
             found = next((e for k in others if (e := self.store.journal.get(k)) is not None), None)
-        self.missed = self.missed or found is None
         return found
+
+    def miss(self) -> None:
+        """Note that something was wanted that is not there."""
+        self.missed = True
 
     def begin(self, key: JournalKey, *_: object) -> None:
         raise StoreError(f"{key.model} was to be asked where nothing may be")
@@ -190,8 +187,8 @@ async def _recalled(memory: Memory, task: PreparedTask, name: str) -> Recalled:
     return Recalled(task, name, tuple(m for _, m in whole), tuple(pairs))
 
 
-def _reading(answers: Journal) -> Paying:
-    return Paying("", answers, Budget(None), lambda *_: None, asks=False)
+def _reading(answers: _Answers) -> Paying:
+    return Paying("", answers, Budget(None), lambda *_: None, asks=False, missing=answers.miss)
 
 
 async def _never(_: Mapping[str, Json]) -> Reply:

@@ -3,22 +3,23 @@ attempts said, and what studies asked other models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from downroute.answers.completion import completion_of
 from downroute.answers.openai_chat import usage_from_completion
-from downroute.answers.self_check import self_check_request
-from downroute.prompts import canonical_request, digest, request_digest
+from downroute.prompts import digest, request_digest
 from downroute.records import Answer, Attempt, Call, Example, Json, Purpose, Route
 from downroute.routing.simulate import Heard
 from downroute.store import Store
 from downroute.store.journal import JournalEntry, JournalKey
+from downroute.study.bodies import Bodies, answer_bodies, self_check_bodies
 from downroute.study.discovery import task_name
 from downroute.study.pairs import Judge
 from downroute.study.policy_test import Logged
 
-Keys = Callable[[str, Purpose, Mapping[str, Json]], Iterable[JournalKey]]
-"""A model, a purpose and a request body → where the journal may hold what the model said."""
+Keys = Callable[[str, Purpose, Bodies], Iterable[JournalKey]]
+"""A model, a purpose and the bodies it may have been asked with → where the journal may hold what
+the model said, the fullest first."""
 
 
 def stored_log(store: Store, judges: Mapping[str, Judge], keys: Keys) -> Iterator[Logged]:
@@ -64,11 +65,14 @@ def _logged(call: Call, name: str, store: Store, judge: Judge | None, keys: Keys
             own = _said_in_the_log(call, model)
             if own is not None:
                 return own
-        body: Mapping[str, Json] = canonical_request(request)
+        bodies = answer_bodies(request)
         if purpose is Purpose.SELF_CHECK and answer is not None and route.second is not None:
-            body = self_check_request(body, answer, route.second.prompt)
-        found = store.journal.get_many(keys(model, purpose, body))
-        return next((_heard(model, purpose, entry) for entry in found.values()), None)
+            bodies = self_check_bodies(request, answer, route.second.prompt)
+        asked = list(keys(model, purpose, bodies))
+        found = store.journal.get_many(asked)
+        entries = [found[key] for key in asked if key in found]
+        answered = [e for e in entries if e.error is None] or entries[-1:]
+        return _heard(model, purpose, answered[0]) if answered else None
 
     def score(model: str, answer: Answer) -> float | None:
         if judge is None:
@@ -123,15 +127,14 @@ def _heard(model: str, purpose: Purpose, entry: JournalEntry) -> Heard:
 def journal_keys(
     upstreams: Callable[[str], str],
     adapt: Callable[[str, Mapping[str, Json]], Mapping[str, Json]],
-    added: Sequence[Mapping[str, Json]],
 ) -> Keys:
     """The keys under which a study enters what it asks: by the upstream where a model lives, its
-    body as that model is sent it, with each of ``added`` parameters that a study may ask for."""
+    body as that model is sent it. What a helper would say it may have said as a candidate."""
 
-    def keys(model: str, purpose: Purpose, body: Mapping[str, Json]) -> Iterator[JournalKey]:
-        extras = added if purpose is Purpose.ANSWER else ({},)
-        for extra in extras:
-            sent = adapt(model, {**body, **extra})
-            yield JournalKey(upstreams(model), model, digest(sent), purpose)
+    def keys(model: str, purpose: Purpose, bodies: Bodies) -> Iterator[JournalKey]:
+        purposes = (purpose, Purpose.ANSWER) if purpose is Purpose.HELPER else (purpose,)
+        for asked_as in purposes:
+            for body in bodies:
+                yield JournalKey(upstreams(model), model, digest(adapt(model, body)), asked_as)
 
     return keys

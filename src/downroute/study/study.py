@@ -24,7 +24,8 @@ from downroute.routing.measured_on import prompt_mark, prompts_of
 from downroute.routing.policy import merge_routes
 from downroute.store import Store
 from downroute.study.among_all import Tested, stands_among_all, tested
-from downroute.study.cascade import may_cascade, with_cascade, worth_asking_on
+from downroute.study.asking import Candidate, Paying
+from downroute.study.cascade import looks_for_cascades, may_cascade, with_cascade, worth_asking_on
 from downroute.study.choice import choose_scorer
 from downroute.study.conclusion import Finding, data_digest, result_of, snapshots
 from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
@@ -34,7 +35,7 @@ from downroute.study.judging import Judging
 from downroute.study.judging_plan import with_judge
 from downroute.study.labels import ask_for_labels, next_batch
 from downroute.study.look import Rules
-from downroute.study.measurement import Candidate, Manner, Measuring, Paying
+from downroute.study.measurement import Manner, Measuring
 from downroute.study.narrowing import narrow
 from downroute.study.pairs import Pair, PairScore, pair_up
 from downroute.study.plan import plan_task
@@ -166,7 +167,11 @@ async def study_task(
     ``lookahead`` is how many examples beyond a look may be asked while it comes in.
     """
     rules = rules_of(task, question, config)
-    manner = Manner(question.repeats, failed_call=failed_call_of(task.name, config))
+    manner = Manner(
+        question.repeats,
+        failed_call=failed_call_of(task.name, config),
+        logprobs=looks_for_cascades(task, question, rules),
+    )
     judging = judging_of(task, candidate, paying, question, config, judges or {})
     measuring = Measuring(task.name, candidate, paying, manner)
     measured: list[Measurement] = []
