@@ -40,13 +40,15 @@ from downroute.gateway.telemetry.spans import Spans
 from downroute.gateway.telemetry.tally import Tally
 from downroute.gateway.telemetry.trace_context import Tracing
 from downroute.gateway.transport.client import HttpClient
-from downroute.gateway.transport.server import HttpServer
+from downroute.gateway.transport.server import LINGER_S, HttpServer
 from downroute.gateway.user_checks import UserChecks
 from downroute.money.table import PriceTable
 from downroute.store import Bodies, Redaction, Store
 
 STOP_GRACE_S = 25.0
 """How long calls under way may still take once the gateway is told to stop."""
+WORKER_LINGER_S = 10.0
+"""How long a worker's kept connections may stay idle once it is told to stop."""
 _FLUSH_S = 5.0
 
 
@@ -155,7 +157,9 @@ async def gateway(
         finally:
             watching.cancel()
             publishing.cancel()
-            await _stop(server, hurry or asyncio.Event())
+            # Nobody waits for a worker that has been replaced, so its clients get more time.
+            linger_s = LINGER_S if listener is None else WORKER_LINGER_S
+            await _stop(server, hurry or asyncio.Event(), linger_s)
     finally:
         await client.close()
         await asyncio.to_thread(checks.close)
@@ -231,8 +235,8 @@ def _collect_less_often() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _stop(server: HttpServer, hurry: asyncio.Event) -> None:
-    stopping = asyncio.create_task(server.stop(STOP_GRACE_S))
+async def _stop(server: HttpServer, hurry: asyncio.Event, linger_s: float) -> None:
+    stopping = asyncio.create_task(server.stop(STOP_GRACE_S, linger_s))
     hurrying = asyncio.create_task(hurry.wait())
     await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
     hurrying.cancel()

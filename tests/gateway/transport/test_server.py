@@ -245,3 +245,45 @@ def test_stopping_cuts_what_takes_longer_than_its_grace():
         assert not server.connections
 
     talk(with_it, hangs)
+
+
+def test_a_reply_that_did_not_say_the_end_is_not_followed_by_it_at_once():
+    """A client that was told nothing may be sending its next request already."""
+    pieces = Pieces([b"one", b"two"])
+    going = asyncio.Event()
+
+    async def stream(request: Request) -> Reply:
+        if request.path == "/2":
+            return await echo(request)
+        return Reply(200, [], Slow(pieces, going))
+
+    async def with_it(reader, writer, server):
+        writer.write(b"GET /1 HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert b"connection: close" not in await reader.readuntil(b"one\r\n")
+        stopping = asyncio.ensure_future(server.stop(10))
+        await asyncio.sleep(0.01)
+        going.set()
+        await reader.readuntil(b"0\r\n\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(b"GET /2 HTTP/1.1\r\n" + HOST + b"\r\n")
+        said = await reader.read()
+        await stopping
+        return said
+
+    said = talk(with_it, stream)
+    assert b"x-path: /2" in said and b"connection: close" in said
+
+
+class Slow:
+    """Pieces after the first wait until they may go."""
+
+    def __init__(self, pieces: Pieces, going: asyncio.Event) -> None:
+        self.pieces, self.going = pieces, going
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self.pieces:
+            yield piece
+            await self.going.wait()
+
+    async def aclose(self) -> None:
+        await self.pieces.aclose()

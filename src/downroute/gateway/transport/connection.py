@@ -40,6 +40,9 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._last = False
         """The connection ends after the reply that is being sent."""
+        self._told = False
+        """The client was told so in the head of the last reply."""
+        self._linger_s = 0.0
         self._closing = False
         self._deaf = False
         """Reading is paused."""
@@ -122,6 +125,7 @@ class Connection(asyncio.Protocol):
     def end_after(self, linger_s: float) -> None:
         """Answer what is under way or comes within ``linger_s``, then end."""
         self._last = True
+        self._linger_s = linger_s
         if self._task is None:
             self._loop.call_later(linger_s, self._end_if_idle)
 
@@ -148,6 +152,7 @@ class Connection(asyncio.Protocol):
         assert incoming.request is not None
         reply = await self._server.handle(incoming.request)
         last = self._last = self._last or self._server.stopping or not incoming.persists
+        self._told = last
         framing = "connection: close\r\n" if last else ""
         if not incoming.chunks and not last:
             framing = "connection: keep-alive\r\n"
@@ -173,11 +178,19 @@ class Connection(asyncio.Protocol):
         if fault is not None:
             say(logging.ERROR, "internal error", kind=type(fault).__name__, where="connection")
             self._abort()
-        elif self._last and not self._waiting:
+        elif self._told and not self._waiting:
             self._close()
         elif self._waiting:
             self._next()
-        elif self._deaf:
+        elif self._last:
+            # The head had gone out when the end was decided: the client may be sending already.
+            self._listen_again()
+            self._loop.call_later(self._linger_s, self._end_if_idle)
+        else:
+            self._listen_again()
+
+    def _listen_again(self) -> None:
+        if self._deaf and self._transport is not None:
             self._deaf = False
             self._transport.resume_reading()
 
@@ -201,7 +214,7 @@ class Connection(asyncio.Protocol):
             framing = f"transfer-encoding: chunked\r\n{framing}"
         elif not self._last:
             # The end of the connection is the end of the reply, so nothing can follow it.
-            self._last = True
+            self._last = self._told = True
             self._waiting.clear()
             framing = "connection: close\r\n"
         head = reply_head(reply.status, reply.headers, framing)

@@ -18,7 +18,7 @@ from downroute.gateway.transport.limits import Limits
 
 _BACKLOG = 2048
 _SWEEP_S = 1.0
-_LINGER_S = 2.0
+LINGER_S = 2.0
 """How long a kept connection may still bring a request that was on its way when we stop."""
 
 Handling = Callable[[Request], Awaitable[Reply]]
@@ -65,15 +65,15 @@ class HttpServer:
             await loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG)
         )
 
-    async def stop(self, grace_s: float) -> None:
-        """Take no more connections, answer what is under way or still comes in on kept ones for
-        up to ``grace_s``, cut off the rest."""
+    async def stop(self, grace_s: float, linger_s: float = LINGER_S) -> None:
+        """Take no more connections, answer what is under way for up to ``grace_s``, cut off the
+        rest. A kept connection is ended with its next reply, or after ``linger_s`` without one."""
         self.stopping = True
         if self._listening is not None:
             self._listening.close()
         until = self._time() + grace_s
         for connection in list(self.connections):
-            connection.end_after(min(_LINGER_S, grace_s))
+            connection.end_after(min(linger_s, grace_s))
         while self.connections and (left := until - self._time()) > 0:
             self._quiet.clear()
             try:
