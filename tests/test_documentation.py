@@ -118,7 +118,10 @@ def as_documented(default: object, said: str) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "shape", "containers"),
-    [("configuration.md", Settings, {}), ("policy.md", PolicyFile, {"routes": "`[]`"})],
+    [
+        ("configuration.md", Settings, {"upstreams.*.deployments": "`[]`"}),
+        ("policy.md", PolicyFile, {"routes": "`[]`"}),
+    ],
 )
 def test_every_key_is_documented_with_its_default(name, shape, containers):
     said = documented_keys(re.split(r"^##+ ", page(name).partition("## Keys\n")[2], flags=re.M)[0])

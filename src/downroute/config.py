@@ -17,24 +17,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from downroute import yamlfile
 from downroute.errors import ConfigError
+from downroute.upstream_settings import HttpUrl, Upstream
 from downroute.yamlfile import Strict
 
 DEFAULT_PATH = Path("downroute.yaml")
-
-
-def _secret_reference(value: Any) -> str:
-    kind, colon, name = str(value).partition(":")
-    if kind not in ("env", "file") or not colon or not name:
-        raise ValueError(
-            "a key is named, not written: use env:VARIABLE or file:PATH (the value is not shown)"
-        )
-    return str(value)
-
-
-def _http_url(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise ValueError(f"expected a URL that begins with http:// or https://, found {value!r}")
-    return value.rstrip("/")
 
 
 def _day(value: Any) -> str:
@@ -51,24 +37,8 @@ def _regular_expression(pattern: str) -> str:
 
 Day = Annotated[str, BeforeValidator(_day)]
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
-SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Excess = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Upstream(Strict):
-    """One API that answers, OpenAI-shaped or Anthropic-shaped. ``key_header`` is where its key is
-    sent if not where its API expects it. ``concurrency`` bounds how many calls a study keeps in
-    flight."""
-
-    base_url: HttpUrl
-    api: Literal["openai", "anthropic"] = "openai"
-    key: SecretReference | None = None
-    key_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-    headers: dict[str, str] = Field(default_factory=dict)
-    timeout_s: float = Field(default=120.0, gt=0)
-    concurrency: int = Field(default=16, ge=1, le=1000)
 
 
 class ModelSettings(Strict):
@@ -303,7 +273,15 @@ def _read(file: Path) -> str:
 def _anchored(settings: Settings, folder: Path) -> Settings:
     store = settings.store.model_copy(update={"path": folder / settings.store.path})
     upstreams = {
-        name: upstream.model_copy(update={"key": _anchored_key(upstream.key, folder)})
+        name: upstream.model_copy(
+            update={
+                "key": _anchored_key(upstream.key, folder),
+                "deployments": [
+                    d.model_copy(update={"key": _anchored_key(d.key, folder)})
+                    for d in upstream.deployments
+                ],
+            }
+        )
         for name, upstream in settings.upstreams.items()
     }
     changed = {"store": store, "policy": folder / settings.policy, "upstreams": upstreams}

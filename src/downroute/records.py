@@ -24,6 +24,8 @@ class Purpose(StrEnum):
     HELPER = "helper"
     SHADOW = "shadow"
     JUDGE = "judge"
+    RETRIED = "retried"
+    """For what the next attempt was asked for, in vain: the same model was asked again."""
 
 
 class Decision(StrEnum):

@@ -112,7 +112,7 @@ def test_scores_fall_into_buckets_and_streams_tell_their_first_byte(
 
 
 def test_errors_are_told_by_kind(start: Start, upstream: Upstream) -> None:
-    gateway = start()
+    gateway = start(None, "upstreams: {test: {base_url: UPSTREAM, retries: {most: 0}}}")
     upstream.answer = lambda _: Answered(b'{"error": {}}', 429)
     gateway.chat(chat_body())
     upstream.answer = lambda _: Answered(b"no JSON")

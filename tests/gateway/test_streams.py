@@ -15,6 +15,7 @@ import openai
 import pytest
 
 from downroute.gateway.sse import HEARTBEAT
+from downroute.records import Purpose
 
 from .running import PATIENCE_S, Gateway, Start, wait_until
 from .test_chat import CASCADE, SCORED, SWITCH
@@ -277,7 +278,8 @@ def test_before_its_first_word_a_failed_stream_falls_back_on_the_baseline(
     assert str(got.said("reason")).startswith("small failed: ")
     assert without_comments(got.body) == without_usage(stream_events("large", ("bil", "ling")))
     (call,) = gateway.calls(1)
-    assert [a.failed for a in call.attempts] == [True, False]
+    answers = [a for a in call.attempts if a.purpose is Purpose.ANSWER]
+    assert [a.failed for a in answers] == [True, False]
 
 
 def test_a_held_stream_whose_models_all_fail_ends_in_the_upstreams_error(

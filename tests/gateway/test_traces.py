@@ -109,10 +109,16 @@ def test_an_escalated_call_is_a_span_of_the_client_s_trace_with_one_for_each_att
 def test_a_failed_upstream_is_a_failed_span(
     start: Start, upstream: Upstream, collector: Collector
 ) -> None:
-    gateway = start(None, f"telemetry: {{otlp: '{collector.url}/v1/traces'}}")
+    gateway = start(
+        None,
+        f"telemetry: {{otlp: '{collector.url}/v1/traces'}}\n"
+        "upstreams: {test: {base_url: UPSTREAM, retries: {most: 1}}}",
+    )
     upstream.answer = lambda _: Answered(b'{"error": {"message": "no"}}', 503)
     gateway.chat(chat_body())
-    call, attempt = collector.await_spans(2)
+    spans = collector.await_spans(3)
+    assert [facts(s).get("downroute.purpose") for s in spans] == [None, "retried", "answer"]
+    call, _, attempt = spans
     assert call.status.code == attempt.status.code == 2
     assert facts(attempt)["error.type"] == "503" and call.parent_span_id == b""
     assert attempt.parent_span_id == call.span_id

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from downroute.config import Settings, Upstream, read_secret
+from downroute.config import Settings, read_secret
 from downroute.errors import ConfigError
 from downroute.providers.endpoint import endpoint
 from downroute.records import Json
+from downroute.upstream_settings import Place, Upstream
 
 TIMEOUT_S = 5.0
 LONGEST_LIST = 16 * 2**20
+_BY_BADNESS = ("ok", "warn", "fail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +44,33 @@ async def _ask_all(settings: Settings) -> Upstreams:
     async with aiohttp.ClientSession(timeout=timeout, auto_decompress=True) as session:
         names = list(settings.upstreams)
         answers = await asyncio.gather(
-            *(_ask(session, name, settings.upstreams[name]) for name in names)
+            *(_ask_everywhere(session, name, settings.upstreams[name]) for name in names)
         )
     return dict(zip(names, answers, strict=True))
 
 
-async def _ask(session: aiohttp.ClientSession, name: str, upstream: Upstream) -> UpstreamAnswer:
+async def _ask_everywhere(
+    session: aiohttp.ClientSession, name: str, upstream: Upstream
+) -> UpstreamAnswer:
+    """What all deployments answer: as bad as the worst of them."""
+    answers = await asyncio.gather(*(_ask(session, name, place) for place in upstream.places))
+    return UpstreamAnswer(
+        max((answer.state for answer in answers), key=_BY_BADNESS.index),
+        "; ".join(answer.says for answer in answers),
+        frozenset().union(*(answer.models for answer in answers)),
+    )
+
+
+async def _ask(session: aiohttp.ClientSession, name: str, place: Place) -> UpstreamAnswer:
     try:
-        where = endpoint(upstream.base_url, f"upstreams.{name}.base_url")
-        key = read_secret(upstream.key)
+        where = endpoint(place.base_url, f"upstreams.{name}.base_url")
+        key = read_secret(place.key)
     except ConfigError as fault:
         return UpstreamAnswer("fail", str(fault))
-    headers = dict(upstream.headers)
+    headers = dict(place.headers)
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"
-    keyed = "no key" if upstream.key is None else f"key {upstream.key} present"
+    keyed = "no key" if place.key is None else f"key {place.key} present"
     begun = time.perf_counter()
     try:
         async with session.get(f"{where.base}/models", headers=headers) as reply:

@@ -26,7 +26,7 @@ def allowed_judges(
         UsageError: one is not; says what to add where.
     """
     for model in judge_models(worth, settings):
-        url = upstream_url or settings.upstream_of(model)[1].base_url
+        url = upstream_url or settings.upstream_of(model)[1].places[0].base_url
         if not judge_allowed(settings, url):
             host = urlsplit(url).hostname or ""
             raise UsageError(

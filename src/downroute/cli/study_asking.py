@@ -65,11 +65,12 @@ class Asking:
         name, upstream = self._settings.upstream_of(model)
         if name not in self._clients:
             slots = self._wishes.concurrency or upstream.concurrency
+            place = upstream.places[0]
             client = await self._stack.enter_async_context(
                 Client(
-                    upstream.base_url,
-                    api_key=read_secret(upstream.key),
-                    headers=upstream.headers,
+                    place.base_url,
+                    api_key=read_secret(place.key),
+                    headers=place.headers,
                     # A URL from the command line stands in no file.
                     name=None if self._wishes.upstream_url else name,
                     timeout_s=upstream.timeout_s,

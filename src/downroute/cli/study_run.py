@@ -26,7 +26,7 @@ from downroute.cli.study_output import (
 )
 from downroute.cli.study_plan import estimate, plan_json, print_prospects
 from downroute.cli.tables import console
-from downroute.config import Settings, Upstream
+from downroute.config import Settings
 from downroute.errors import UsageError
 from downroute.money.rates import Rates
 from downroute.reports.display import usd
@@ -56,6 +56,7 @@ from downroute.study.study import (
     run,
 )
 from downroute.study.verdict import Stopped
+from downroute.upstream_settings import Upstream
 
 LOCK = "study"
 DEFAULT_CONCURRENCY: int = Upstream.model_fields["concurrency"].default

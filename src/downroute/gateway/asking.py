@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Mapping, Sequence
 
 from downroute.answers.openai_chat import usage_from_completion
-from downroute.gateway.call_in_flight import CANCELLED, CallInFlight
+from downroute.gateway.ask import Ask
+from downroute.gateway.call_in_flight import CallInFlight
 from downroute.gateway.chat_stream import ChatStream
 from downroute.gateway.completion import error_code, finish_reason, snapshot
-from downroute.gateway.destinations import Address, Destinations
+from downroute.gateway.destinations import Destinations
 from downroute.gateway.exchange import Exchange, Live, is_event_stream
-from downroute.gateway.headers import to_upstream
 from downroute.gateway.log_lines import say
 from downroute.gateway.prices import Prices
 from downroute.gateway.second_opinion import question
+from downroute.gateway.trying import Trying, unasked
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
+from downroute.gateway.upstreams.address import ANTHROPIC, OPENAI
+from downroute.gateway.upstreams.pool import Pool
 from downroute.gateway.user_checks import UserChecks
-from downroute.records import Answer, Attempt, Json, Purpose, Usage
-from downroute.routing.judging import UNJUDGED, judged, opinion, parameters_for_judging
+from downroute.records import Answer, Attempt, Json, Usage
+from downroute.routing.judging import UNJUDGED, judged, opinion
 
 NO_COMPLETION = "no chat completion"
 _REFUSED = frozenset({400, 422})
 ERROR_IN_STREAM = "error in the stream"
-
-
-class _Ask:
-    """What is known of one ask from its start. ``added`` are parameters that the route's score
-    needs and the client did not ask for. ``stream``: the reply is asked for as a stream."""
-
-    __slots__ = ("added", "began", "call", "judge", "model", "onward", "purpose", "stream")
-
-    def __init__(
-        self, call: CallInFlight, model: str, judge: bool, purpose: Purpose = Purpose.ANSWER
-    ) -> None:
-        self.call = call
-        self.model = model
-        self.judge = judge
-        self.purpose = purpose
-        self.stream = call.body.stream and purpose is Purpose.ANSWER
-        self.added: Mapping[str, Json] = {}
-        if judge and not call.body.wants_logprobs:
-            self.added = parameters_for_judging(call.plan.route)
-        self.began = time.perf_counter()
-        self.onward = call.onward if call.trace is None else call.trace.asked(call.onward)
-
-    def elapsed_s(self) -> float:
-        return time.perf_counter() - self.began
 
 
 class Asking:
@@ -63,7 +40,7 @@ class Asking:
         *,
         keeps_words: bool,
     ) -> None:
-        self._client = client
+        self._trying = Trying(client)
         self._destinations = destinations
         self._prices = prices
         self._checks = checks
@@ -74,20 +51,21 @@ class Asking:
         """Ask ``model`` what the call asks. Where the route is not to ``judge`` the answer, a
         stream comes back live with its first event; else everything comes back when it is over.
         """
-        address, settings = self._destinations.of(model, call.wire.api)
-        name = settings.name or model
-        ask = _Ask(call, model, judge)
-        if address.api != call.wire.api:
-            return _other_shape(ask, address)
+        pool, settings = self._destinations.of(model, call.wire.api)
+        ask = Ask(call, model, judge)
+        if pool.api != call.wire.api:
+            return _other_shape(ask, pool)
         if model in self._no_logprobs:
             ask.added = {}
-        exchange = await self._exchange(
-            ask, address, call.body.for_upstream(name, settings, ask.added)
-        )
+
+        def body(name: str) -> bytes:
+            return call.body.for_upstream(name, settings, ask.added)
+
+        name = settings.name or model
+        exchange = await self._trying.exchange(ask, pool, name, body, self._read)
         if ask.added and self._refuses_logprobs(model, exchange):
             ask.added = {}
-            body = call.body.for_upstream(name, settings, ask.added)
-            exchange = await self._exchange(ask, address, body)
+            exchange = await self._trying.exchange(ask, pool, name, body, self._read)
         if exchange.answers:
             # Code of the user's comes last, and only where nothing else speaks against the answer.
             exchange.attempt = await self._checks.judged(exchange, call)
@@ -98,19 +76,19 @@ class Asking:
         second = call.plan.route.second
         assert second is not None and about.answers
         model, answer = second.model, about.answers[0]
-        ask = _Ask(call, model, judge=False, purpose=second.purpose)
-        address, settings = self._destinations.of(model, call.wire.api)
-        if address.api != call.wire.api:
-            return _other_shape(ask, address)
+        ask = Ask(call, model, judge=False, purpose=second.purpose)
+        pool, settings = self._destinations.of(model, call.wire.api)
+        if pool.api != call.wire.api:
+            return _other_shape(ask, pool)
 
-        def body() -> bytes:
+        def body(name: str) -> bytes:
             kept = model not in self._no_logprobs
-            name = settings.name or model
             return question(call.wire, second, call.body, answer, name, settings, kept)
 
-        exchange = await self._exchange(ask, address, body())
+        name = settings.name or model
+        exchange = await self._trying.exchange(ask, pool, name, body, self._read)
         if self._refuses_logprobs(model, exchange):
-            exchange = await self._exchange(ask, address, body())
+            exchange = await self._trying.exchange(ask, pool, name, body, self._read)
         failed = exchange.attempt.failed
         completion = None if failed else call.wire.read_completion(exchange.body)
         if completion is not None:
@@ -127,43 +105,7 @@ class Asking:
         say(logging.WARNING, "no logprobs", model=model, status=exchange.status)
         return True
 
-    async def _exchange(self, ask: _Ask, address: Address, body: bytes) -> Exchange:
-        reply: UpstreamReply | None = None
-        exchange: Exchange | None = None
-        try:
-            reply = await self._send(ask, address, body)
-            exchange = await self._read(ask, reply)
-        except NoReplyError as fault:
-            # Without a connection nothing can be billed; whatever broke off later may be.
-            cost = 0.0 if fault.fault is Fault.UNREACHABLE else None
-            error = f"{fault.fault}: {fault}"
-            status = reply.status if reply else None
-            exchange = Exchange(_failed(ask, status, error, cost), fault=fault)
-        except asyncio.CancelledError:
-            ask.call.attempts.append(_failed(ask, reply.status if reply else None, CANCELLED, None))
-            raise
-        finally:
-            if reply is not None and (exchange is None or exchange.live is None):
-                reply.close()
-        return exchange
-
-    async def _send(self, ask: _Ask, address: Address, body: bytes) -> UpstreamReply:
-        left_s = max(ask.call.time_left_s(), 0.001)
-        return await self._client.send(
-            "POST",
-            address.chat_url,
-            to_upstream(
-                ask.onward,
-                address.headers,
-                own_key=address.own_key,
-                defaults=address.defaults,
-            ),
-            body,
-            total_s=left_s if ask.stream else min(left_s, address.timeout_s),
-            idle_s=address.timeout_s if ask.stream else None,
-        )
-
-    async def _read(self, ask: _Ask, reply: UpstreamReply) -> Exchange:
+    async def _read(self, ask: Ask, reply: UpstreamReply) -> Exchange:
         good = 200 <= reply.status < 300
         if good and ask.stream and is_event_stream(reply.headers):
             return await self._read_stream(ask, reply)
@@ -172,9 +114,7 @@ class Asking:
             code = error_code(body)
             error = f"HTTP {reply.status} ({code})" if code else f"HTTP {reply.status}"
             # An answer that is refused is not billed.
-            return Exchange(
-                _failed(ask, reply.status, error, 0.0), reply.status, reply.headers, body
-            )
+            return Exchange(ask.failed(reply.status, error, 0.0), reply.status, reply.headers, body)
         attempt, answers = self._answered(ask, reply.status, ask.call.wire.read_completion(body))
         return Exchange(
             attempt,
@@ -185,7 +125,7 @@ class Asking:
             answers=answers,
         )
 
-    async def _read_stream(self, ask: _Ask, reply: UpstreamReply) -> Exchange:
+    async def _read_stream(self, ask: Ask, reply: UpstreamReply) -> Exchange:
         reader = ask.call.wire.reader(
             ask.call.body,
             keep_words=self._keeps_words or ask.judge,
@@ -200,7 +140,7 @@ class Asking:
             completion = reader.completion() if ask.judge else reader.outcome()
             return self._answered(ask, reply.status, completion, first_byte_s, error)
 
-        exchange = Exchange(_begun(ask, reply.status), reply.status, reply.headers)
+        exchange = Exchange(ask.begun(reply.status), reply.status, reply.headers)
         if ask.judge or reader.error:
             exchange.body = await stream.read(first)
             exchange.attempt, exchange.answers = answered()
@@ -211,7 +151,7 @@ class Asking:
 
     def _answered(
         self,
-        ask: _Ask,
+        ask: Ask,
         status: int,
         completion: Mapping[str, Json] | None,
         first_byte_s: float | None = None,
@@ -248,26 +188,8 @@ class Asking:
         return attempt, found.answers
 
 
-def _other_shape(ask: _Ask, address: Address) -> Exchange:
+def _other_shape(ask: Ask, pool: Pool) -> Exchange:
     """What cannot be asked in the shape the client speaks: nothing is translated."""
-    where = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}[address.api]
-    fault = NoReplyError(
-        Fault.WRONG_API,
-        f"its upstream '{address.upstream}' speaks another API; it is asked at {where}",
-    )
-    return Exchange(_failed(ask, None, f"{fault.fault}: {fault}", 0.0), fault=fault)
-
-
-def _begun(ask: _Ask, status: int) -> Attempt:
-    return Attempt(ask.model, ask.purpose, status=status)
-
-
-def _failed(ask: _Ask, status: int | None, error: str, cost_usd: float | None) -> Attempt:
-    return Attempt(
-        ask.model,
-        ask.purpose,
-        status=status,
-        error=error,
-        cost_usd=cost_usd,
-        latency_s=ask.elapsed_s(),
-    )
+    where = {OPENAI: "/v1/chat/completions", ANTHROPIC: "/v1/messages"}[pool.api]
+    said = f"its upstream '{pool.name}' speaks another API; it is asked at {where}"
+    return unasked(ask, NoReplyError(Fault.WRONG_API, said))

@@ -14,7 +14,7 @@ from downroute.gateway.message import Headers
 from downroute.gateway.plan import Plan
 from downroute.gateway.telemetry.trace_context import Trace
 from downroute.gateway.wire import Body, Wire
-from downroute.records import Attempt, Call, Route, Usage
+from downroute.records import Attempt, Call, Purpose, Route, Usage
 
 CANCELLED = "cancelled"
 """The error of a call whose client went away, or that was under way when the gateway stopped."""
@@ -39,6 +39,11 @@ class CallInFlight:
     attempts: list[Attempt] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
 
+    def note(self, exchange: Exchange) -> None:
+        """Something that came of asking; the latest one last."""
+        self.exchanges.append(exchange)
+        self.attempts.append(exchange.attempt)
+
     def elapsed_s(self) -> float:
         return time.perf_counter() - self.began
 
@@ -59,7 +64,13 @@ class CallInFlight:
             (f"{OWN}model", safe(outcome.exchange.attempt.model)),
             (f"{OWN}decision", outcome.decision.value),
             (f"{OWN}reason", safe(outcome.reason)),
+            *([(f"{OWN}retries", str(retries))] if (retries := self._retries) else []),
         ]
+
+    @property
+    def _retries(self) -> int:
+        """How often some model had to be asked again."""
+        return sum(attempt.purpose is Purpose.RETRIED for attempt in self.attempts)
 
     def money_headers(self) -> list[tuple[str, str]]:
         """What the call cost and about what it saved, as far as that is known."""

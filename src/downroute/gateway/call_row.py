@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from downroute.answers.openai_chat import answer_from_completion
 from downroute.gateway.telemetry.trace_context import Trace
 from downroute.gateway.wire import Body, Kept, Wire
-from downroute.records import Answer, Attempt, Call, Decision, Usage
+from downroute.records import Answer, Attempt, Call, Decision, Purpose, Usage
 from downroute.routing.fingerprint import fingerprint
 from downroute.routing.question import QUESTION
 from downroute.routing.signals import signals
@@ -53,7 +53,9 @@ def finished_call(row: CallRow, pricing: Pricing, *, keep_words: bool) -> Call:
         for index, attempt in enumerate(row.call.attempts)
     )
     if row.call.decision in _JUDGED and attempts:
-        attempts = (_with_features(attempts[0], row.request), *attempts[1:])
+        first = next((i for i, a in enumerate(attempts) if a.purpose is Purpose.ANSWER), 0)
+        told = _with_features(attempts[first], row.request)
+        attempts = (*attempts[:first], told, *attempts[first + 1 :])
     return dataclasses.replace(
         row.call,
         fingerprint=fingerprint(row.request),

@@ -18,7 +18,7 @@ from downroute.gateway.call_row import CallRow
 from downroute.gateway.conversations import Conversations
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.escalations import Escalations, escalation_cost_usd, is_escalation
-from downroute.gateway.exchange import Exchange, Live, Outcome
+from downroute.gateway.exchange import Exchange, Live, Outcome, when_again
 from downroute.gateway.headers import comment, split, to_client
 from downroute.gateway.message import JSON_TYPE, Reply, Request, Stream
 from downroute.gateway.plan import Serving, plan
@@ -119,8 +119,7 @@ class Answering:
                 exchange = await self._asked(call, step)
                 if step.purpose is Purpose.ANSWER:
                     because = step.reason
-                call.exchanges.append(exchange)
-                call.attempts.append(exchange.attempt)
+                call.note(exchange)
                 if exchange.live is not None:
                     return self._accepted(call, Accept(len(call.attempts) - 1, ""), because)
         except asyncio.CancelledError:
@@ -168,7 +167,7 @@ class Answering:
             return Reply(exchange.status, [*to_client(exchange.headers), *said], body)
         said += call.money_headers()
         if exchange.fault is not None:
-            reply = call.wire.refused(exchange.refusal(), said)
+            reply = call.wire.refused(exchange.refusal(), [*when_again(exchange.fault), *said])
         else:
             reply = Reply(exchange.status, [*to_client(exchange.headers), *said], exchange.body)
         first_byte_s = call.elapsed_s() if call.body.stream else None
@@ -211,9 +210,10 @@ def _how(call: CallInFlight, step: Accept, because: str) -> Outcome:
     """``because`` is why the accepted model was asked."""
     route, attempt = call.plan.route, call.attempts[step.attempt]
     how = call.plan.decision or decision(route, call.attempts, step.attempt)
+    later = any(a.purpose is Purpose.ANSWER for a in call.attempts[: step.attempt])
     if attempt.failed:
-        reason = f"{because}; {step.reason}" if step.attempt > 0 and because else step.reason
-    elif step.attempt > 0 or (how is Decision.DIRECT and len(route.models) > 1):
+        reason = f"{because}; {step.reason}" if later and because else step.reason
+    elif later or (how is Decision.DIRECT and len(route.models) > 1):
         reason = because
     else:
         reason = call.plan.reason if len(route.models) == 1 else step.reason

@@ -1,41 +1,20 @@
-"""Where each model lives: its upstream's addresses, key and limits, read once at the start."""
+"""Where each model lives: the upstreams of the settings in force, with how they fare."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
-from downroute.config import ModelSettings, Settings, Upstream, read_secret
+from downroute.config import ModelSettings, Settings
 from downroute.errors import ConfigError
-from downroute.providers.endpoint import endpoint
+from downroute.gateway.upstreams.address import ANTHROPIC, OPENAI, Address, address
+from downroute.gateway.upstreams.breaker import Breaker
+from downroute.gateway.upstreams.pool import Deployment, Pool
+from downroute.gateway.upstreams.turns import Turns
+from downroute.upstream_settings import Upstream
 
-OPENAI = "openai"
-ANTHROPIC = "anthropic"
-_KEY_HEADERS = {OPENAI: "authorization", ANTHROPIC: "x-api-key"}
-_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
-_VERSION = "2023-06-01"
-"""Of Anthropic's API, where the client names none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """One upstream as it is asked. ``api`` is its shape, ``chat_url`` where models are asked in
-    that shape; ``base`` with a path behind it, and ``query``, make any other address of it.
-    ``headers`` are the configured ones, key included; ``defaults`` are sent where the client sends
-    none of that name."""
-
-    upstream: str
-    api: str
-    chat_url: str
-    models_url: str
-    base: str
-    query: str
-    timeout_s: float
-    own_key: bool
-    headers: Mapping[str, str] = field(repr=False)
-    defaults: Mapping[str, str] = field(default_factory=dict)
+Known = Mapping[tuple[str, str, str | None], Breaker]
+"""Breakers by upstream, URL and the key's name."""
 
 
 class Destinations:
@@ -46,64 +25,78 @@ class Destinations:
     """
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+        self._breakers: Known = {}
+        self._pools: dict[str, Pool] = {}
+        self._settings = settings
+        self.take(settings)
+
+    def take(self, settings: Settings) -> None:
+        """Go by ``settings`` from now on; calls under way end as they began. What is known of
+        places that stay the same is kept. Raises as the class; then nothing has changed."""
         if not settings.upstreams:
             raise ConfigError(
                 "there is no upstream to send calls to: add `upstreams: {NAME: {base_url: URL, "
                 "key: env:VARIABLE}}` to downroute.yaml or pass --upstream URL"
             )
-        self._settings = settings
-        self._addresses = {
-            name: _address(name, upstream, environment)
-            for name, upstream in settings.upstreams.items()
-        }
+        breakers: dict[tuple[str, str, str | None], Breaker] = {}
+        pools = {}
+        for name, upstream in settings.upstreams.items():
+            deployments = []
+            for place in upstream.places:
+                at = address(name, upstream, place, self._environment)
+                identity = (name, at.chat_url, place.key)
+                breakers[identity] = self._breaker(identity, upstream)
+                deployments.append(
+                    Deployment(at, breakers[identity], place.weight, place.names),
+                )
+            known = self._pools.get(name)
+            turns = known.turns if known else Turns(upstream.in_flight)
+            pools[name] = Pool(deployments, upstream.retries, turns)
+        for name, pool in pools.items():
+            pool.turns.settings = settings.upstreams[name].in_flight
+            pool.turns.pass_on()
+        for identity, breaker in breakers.items():
+            breaker.settings = settings.upstreams[identity[0]].breaker
+        self._settings, self._pools, self._breakers = settings, pools, breakers
+
+    @property
+    def pools(self) -> Mapping[str, Pool]:
+        return self._pools
 
     @property
     def default(self) -> Address:
-        return next(iter(self._addresses.values()))
+        return self._first.first
 
     @property
     def models(self) -> Mapping[str, str]:
         """Every configured model with the name of its upstream."""
         return {m: self._settings.upstream_of(m)[0] for m in self._settings.models}
 
-    def for_path(self, model: str | None, *, anthropic: bool) -> tuple[Address, str | None]:
+    def for_path(self, model: str | None, *, anthropic: bool) -> tuple[Pool, str | None]:
         """Where a request goes that is not routed, and what its model is called there: to the
         model's upstream, without one to the first of the shape that the client speaks."""
         if model is not None:
-            address, settings = self.of(model)
-            if model in self._settings.models or len(self._addresses) == 1:
-                return address, settings.name or model
+            pool, settings = self.of(model)
+            if model in self._settings.models or len(self._pools) == 1:
+                name = settings.name or model
+                return pool, pool.deployments[0].names.get(model, name)
         shape = ANTHROPIC if anthropic else OPENAI
-        of_shape = (a for a in self._addresses.values() if a.api == shape)
-        return next(of_shape, self.default), None
+        of_shape = (p for p in self._pools.values() if p.api == shape)
+        return next(of_shape, self._first), None
 
-    def of(self, model: str, api: str | None = None) -> tuple[Address, ModelSettings]:
+    def of(self, model: str, api: str | None = None) -> tuple[Pool, ModelSettings]:
         """Where ``model`` is asked, and how requests are adapted to it. One that is not configured
         lives on the first upstream that speaks ``api``, if one does."""
         name, _ = self._settings.upstream_of(model)
-        address = self._addresses[name]
-        if api is not None and address.api != api and model not in self._settings.models:
-            address = next((a for a in self._addresses.values() if a.api == api), address)
-        return address, self._settings.model(model)
+        pool = self._pools[name]
+        if api is not None and pool.api != api and model not in self._settings.models:
+            pool = next((p for p in self._pools.values() if p.api == api), pool)
+        return pool, self._settings.model(model)
 
+    @property
+    def _first(self) -> Pool:
+        return next(iter(self._pools.values()))
 
-def _address(name: str, upstream: Upstream, environment: Mapping[str, str]) -> Address:
-    where = endpoint(upstream.base_url, f"upstreams.{name}.base_url")
-    key = read_secret(upstream.key, environment)
-    headers = {k.lower(): v for k, v in upstream.headers.items()}
-    if key is not None:
-        header = (upstream.key_header or _KEY_HEADERS[upstream.api]).lower()
-        headers[header] = f"Bearer {key}" if header == "authorization" else key
-    anthropic = upstream.api == ANTHROPIC
-    return Address(
-        upstream=name,
-        api=upstream.api,
-        chat_url=f"{where.base}/messages" if anthropic else where.url,
-        models_url=f"{where.base}/models",
-        base=where.base,
-        query=urlsplit(where.url).query,
-        timeout_s=upstream.timeout_s,
-        own_key=key is not None or bool(_CREDENTIALS & set(headers)),
-        headers=headers,
-        defaults={"anthropic-version": _VERSION} if anthropic else {},
-    )
+    def _breaker(self, identity: tuple[str, str, str | None], upstream: Upstream) -> Breaker:
+        return self._breakers.get(identity) or Breaker(upstream.breaker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -43,9 +44,7 @@ class Exchange:
     def refusal(self) -> Refusal:
         """Our own error where the upstream gave no reply that could be passed on."""
         assert self.fault is not None
-        status, code = _REFUSALS[self.fault.fault]
-        kind = UPSTREAM if status >= 500 else INVALID_REQUEST
-        return Refusal(status, f"{self.attempt.model}: {self.fault}", kind, code=code)
+        return refusal_of(self.fault, self.attempt.model)
 
     def as_stream(self, comment: bytes, wire: Wire) -> bytes:
         """The reply as the rest of a stream whose head has been sent with status 200, ``comment``
@@ -62,6 +61,19 @@ class Exchange:
             events = wire.refused_event(Refusal(self.status, message, UPSTREAM))
         end = wire.end_of(events)
         return events[:end] + comment + events[end:] + (wire.end_mark if self.status < 300 else b"")
+
+
+def refusal_of(fault: NoReplyError, whose: str) -> Refusal:
+    """What a client is told of a fault; ``whose`` is the model or upstream that it befell."""
+    status, code = _REFUSALS[fault.fault]
+    kind = UPSTREAM if status >= 500 else INVALID_REQUEST
+    return Refusal(status, f"{whose}: {fault}", kind, code=code)
+
+
+def when_again(fault: NoReplyError) -> Headers:
+    """When it is worth another try, as clients are told it: in whole seconds."""
+    after_s = fault.retry_after_s
+    return () if after_s is None else (("retry-after", str(math.ceil(after_s))),)
 
 
 def is_event_stream(headers: Headers) -> bool:
@@ -82,6 +94,9 @@ class Outcome:
 
 _REFUSALS = {
     Fault.UNREACHABLE: (502, "upstream_unreachable"),
+    Fault.UNSENDABLE: (502, "upstream_unreachable"),
+    Fault.OPEN: (503, "upstream_circuit_open"),
+    Fault.BUSY: (503, "upstream_busy"),
     Fault.WRONG_API: (400, "wrong_api"),
     Fault.BROKEN: (502, "upstream_broken_off"),
     Fault.TIMEOUT: (504, "upstream_timeout"),

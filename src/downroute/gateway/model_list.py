@@ -7,7 +7,7 @@ from urllib.parse import quote
 from downroute.gateway import json_text
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.error_reply import UPSTREAM, Refusal
-from downroute.gateway.headers import split, to_client, to_upstream
+from downroute.gateway.headers import split, to_client
 from downroute.gateway.message import JSON_TYPE, Reply, Request
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient
 from downroute.records import Json
@@ -47,10 +47,9 @@ class ModelList:
             reply = await self._client.send(
                 "GET",
                 url,
-                to_upstream(onward, address.headers, own_key=address.own_key),
+                address.sent(onward),
                 b"",
-                total_s=address.timeout_s,
-                idle_s=None,
+                address.plain,
             )
             return Reply(reply.status, to_client(reply.headers), await reply.read())
         except NoReplyError as fault:

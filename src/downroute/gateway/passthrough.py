@@ -3,6 +3,7 @@ where the reply states its tokens."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -10,18 +11,20 @@ from collections.abc import AsyncGenerator
 from urllib.parse import urlsplit
 
 from downroute.gateway import json_text
+from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST
 from downroute.gateway.call_log import CallLog
 from downroute.gateway.call_row import SOURCE, CallRow
 from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.chat_wire import CHAT
-from downroute.gateway.destinations import Address, Destinations
-from downroute.gateway.error_reply import UPSTREAM, Refusal
-from downroute.gateway.exchange import is_event_stream
-from downroute.gateway.headers import OWN, Hints, safe, split, to_client, to_upstream
+from downroute.gateway.destinations import Destinations
+from downroute.gateway.error_reply import Refusal
+from downroute.gateway.exchange import is_event_stream, refusal_of, when_again
+from downroute.gateway.headers import OWN, Hints, safe, split, to_client
 from downroute.gateway.message import Headers, Reply, Request
 from downroute.gateway.prices import Prices
 from downroute.gateway.telemetry.trace_context import Trace, Tracing
-from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
+from downroute.gateway.upstream import NoReplyError, UpstreamClient, UpstreamReply
+from downroute.gateway.upstreams.address import Address
 from downroute.gateway.usage import usage_in
 from downroute.records import Attempt, Call, Decision, Usage
 
@@ -58,45 +61,46 @@ class Passthrough:
         hints, onward = split(request.headers)
         model = _model(request)
         anthropic = any(name == "anthropic-version" for name, _ in onward)
-        address, name = self._destinations.for_path(model, anthropic=anthropic)
+        pool, name = self._destinations.for_path(model, anthropic=anthropic)
         passed = _Passed(
             id=f"call-{os.urandom(12).hex()}",
             model=model,
             began=time.perf_counter(),
             started_at=time.time(),
             hints=hints,
-            address=address,
             trace=self._tracing.begin(onward) if self._tracing else None,
         )
         sent = onward if passed.trace is None else passed.trace.asked(onward)
         body = request.body if name in (None, model) else _renamed(request.body, str(name))
         try:
-            reply = await self._client.send(
+            reply = await pool.send(
+                self._client,
                 request.method,
-                _url(address, path, request.target),
-                to_upstream(
-                    sent,
-                    address.headers,
-                    own_key=address.own_key,
-                    defaults=address.defaults,
-                ),
+                _url(pool.first, path, request.target),
+                pool.first.sent(sent),
                 body,
-                total_s=self._timeout_s,
-                idle_s=address.timeout_s,
+                pool.first.patience(self._timeout_s, stream=True),
             )
             return await self._passed(passed, reply)
         except NoReplyError as fault:
-            self._note(passed, None, error=f"{fault.fault}: {fault}")
-            status = 504 if fault.fault is Fault.TIMEOUT else 502
-            code = "upstream_timeout" if status == 504 else "upstream_unreachable"
-            refusal = Refusal(status, f"{address.upstream}: {fault}", UPSTREAM, code=code)
-            return refusal.reply(passed.said())
+            refusal = refusal_of(fault, pool.name)
+            unbilled = fault.fault.unasked
+            self._note(
+                passed, None, refusal.status, error=f"{fault.fault}: {fault}", unbilled=unbilled
+            )
+            return refusal.reply([*when_again(fault), *passed.said()])
+        except asyncio.CancelledError:
+            self._note(passed, None, CLIENT_CLOSED_REQUEST, error=CANCELLED)
+            raise
 
     async def _passed(self, passed: _Passed, reply: UpstreamReply) -> Reply:
         headers = [*to_client(reply.headers), *passed.said()]
         if _is_json(reply.headers):
-            body = await reply.read()
-            self._note(passed, reply.status, usage=usage_in(body))
+            try:
+                body = await reply.read()
+            finally:
+                reply.close()
+            self._note(passed, reply.status, reply.status, usage=usage_in(body))
             return Reply(reply.status, headers, body)
         return Reply(reply.status, headers, _Onward(self, passed, reply))
 
@@ -106,24 +110,28 @@ class Passthrough:
         """Log a reply whose bytes have been passed on."""
         events = is_event_stream(reply.headers)
         usage = usage_in(tail) if events else Usage()
-        self._note(passed, reply.status, usage=usage, error=error, stream=events)
+        status = reply.status
+        self._note(passed, status, status, usage=usage, error=error, stream=events)
 
     def _note(
         self,
         passed: _Passed,
         status: int | None,
+        told: int,
         usage: Usage | None = None,
         error: str | None = None,
         *,
         stream: bool = False,
+        unbilled: bool = False,
     ) -> None:
-        """Log it, where a model is named: what calls none costs nothing that we could price."""
+        """Log it, where a model is named: what calls none costs nothing that we could price.
+        ``status`` is the upstream's, ``told`` the client's."""
         if passed.model is None:
             return
         refused = status is not None and status >= 400
         error = error or (f"HTTP {status}" if refused else None)
         usage = usage or Usage()
-        cost = 0.0 if refused else self._prices.known_cost_usd(passed.model, usage)
+        cost = 0.0 if refused or unbilled else self._prices.known_cost_usd(passed.model, usage)
         latency_s = time.perf_counter() - passed.began
         attempt = Attempt(
             passed.model,
@@ -141,7 +149,7 @@ class Passthrough:
             started_at=passed.started_at,
             latency_s=latency_s,
             usage=usage,
-            status=status if status is not None else 502,
+            status=told,
             error=error,
             stream=stream,
             decision=Decision.PASSTHROUGH,
@@ -156,7 +164,7 @@ class Passthrough:
 class _Passed:
     """One request on its way."""
 
-    __slots__ = ("address", "began", "hints", "id", "model", "started_at", "trace")
+    __slots__ = ("began", "hints", "id", "model", "started_at", "trace")
 
     def __init__(
         self,
@@ -166,7 +174,6 @@ class _Passed:
         began: float,
         started_at: float,
         hints: Hints,
-        address: Address,
         trace: Trace | None,
     ) -> None:
         self.id = id
@@ -174,7 +181,6 @@ class _Passed:
         self.began = began
         self.started_at = started_at
         self.hints = hints
-        self.address = address
         self.trace = trace
 
     def said(self) -> list[tuple[str, str]]:
@@ -202,7 +208,7 @@ class _Onward:
         if self._pieces is not None:
             await self._pieces.aclose()
         self._reply.close()
-        self._end("cancelled")
+        self._end(CANCELLED)
 
     async def _onward(self) -> AsyncGenerator[bytes, None]:
         try:

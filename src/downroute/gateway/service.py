@@ -138,7 +138,7 @@ async def gateway(
         chat,
         messages,
         ModelList(client, destinations),
-        Readiness(lambda: file.serving, log).reply,
+        Readiness(lambda: file.serving, log, destinations).reply,
         Passthrough(client, destinations, known, log, timeout_s=timeout_s, tracing=tracing),
         metrics.reply,
         requests,

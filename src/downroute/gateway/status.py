@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from downroute.gateway import json_text
 from downroute.gateway.call_log import CallLog
+from downroute.gateway.destinations import Destinations
 from downroute.gateway.message import JSON_TYPE, Reply, Request
 from downroute.gateway.plan import Serving
 from downroute.records import Json
@@ -21,9 +22,12 @@ class Readiness:
     make the gateway unready: calls do not depend on the one, the last good policy stands in for
     the other, and one slip of an editor must not take every gateway out of service."""
 
-    def __init__(self, serving: Callable[[], Serving], log: CallLog) -> None:
+    def __init__(
+        self, serving: Callable[[], Serving], log: CallLog, destinations: Destinations
+    ) -> None:
         self._serving = serving
         self._log = log
+        self._destinations = destinations
 
     async def reply(self, _: Request) -> Reply:
         serving = self._serving()
@@ -36,6 +40,7 @@ class Readiness:
             "policy_off": serving.off,
             "lost_log_rows": self._log.lost,
             "store_fault": self._log.fault,
+            "circuits_open": [n for n, p in self._destinations.pools.items() if p.all_open],
         }
         return _json(200, facts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from downroute.errors import UpstreamError
 from downroute.gateway.message import Headers
@@ -20,14 +20,38 @@ class Fault(StrEnum):
     """It was not asked: it speaks another API than the client."""
     BROKEN = "broken off"
     """The connection ended before the reply did."""
+    UNSENDABLE = "unsendable"
+    """It was not sent: no HTTP can be made of it."""
+    OPEN = "circuit open"
+    """It was not asked: it failed too often just before."""
+    BUSY = "busy"
+    """It was not asked: too many calls are under way there."""
+
+    @property
+    def unasked(self) -> bool:
+        """Whether nothing was sent, so that nothing can have been done or billed."""
+        return self not in (Fault.TIMEOUT, Fault.BROKEN)
 
 
 class NoReplyError(UpstreamError):
-    """An upstream gave no whole HTTP reply. The message goes on from the upstream's name."""
+    """An upstream gave no whole HTTP reply. The message goes on from the upstream's name.
+    ``retry_after_s``: when it is worth another try, where that is known."""
 
-    def __init__(self, fault: Fault, message: str) -> None:
+    def __init__(self, fault: Fault, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.fault = fault
+        self.retry_after_s = retry_after_s
+
+
+class Patience(NamedTuple):
+    """Seconds. ``total_s`` bounds the exchange to the last byte of the reply, ``connect_s`` the
+    making of a connection, ``first_byte_s`` the wait from the request to the reply's first byte,
+    ``idle_s`` every later wait for bytes; ``None`` = nothing more."""
+
+    total_s: float
+    idle_s: float | None = None
+    first_byte_s: float | None = None
+    connect_s: float = 10.0
 
 
 class UpstreamReply(Protocol):
@@ -60,12 +84,9 @@ class UpstreamClient(Protocol):
         url: str,
         headers: Headers,
         body: bytes,
-        *,
-        total_s: float,
-        idle_s: float | None,
+        patience: Patience,
     ) -> UpstreamReply:
-        """Send a request and wait for the reply's headers. ``total_s`` bounds the exchange to the
-        last byte of the reply, ``idle_s`` every wait for bytes; ``None`` = nothing more.
+        """Send a request and wait for the reply's headers.
 
         Raises:
             NoReplyError: there is no reply.

@@ -14,7 +14,7 @@ import pytest
 from downroute.gateway.transport import upstream_connection
 from downroute.gateway.transport.address import address
 from downroute.gateway.transport.client import HttpClient
-from downroute.gateway.upstream import Fault, NoReplyError
+from downroute.gateway.upstream import Fault, NoReplyError, Patience
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -59,12 +59,12 @@ def ask(serve: Serve, with_it: WithIt, tls: ssl.SSLContext | None = None):
 
 
 async def read(client, url, method="GET", total_s=10.0, idle_s=None):
-    reply = await client.send(method, url, [], b"", total_s=total_s, idle_s=idle_s)
+    reply = await client.send(method, url, [], b"", Patience(total_s, idle_s, idle_s))
     return reply.status, await reply.read()
 
 
 async def streamed(client, url):
-    reply = await client.send("GET", url, [], b"", total_s=10, idle_s=None)
+    reply = await client.send("GET", url, [], b"", Patience(10))
     return b"".join([piece async for piece in reply.chunks()])
 
 
@@ -209,7 +209,7 @@ def test_a_stream_that_is_not_taken_makes_the_upstream_wait():
         writer.close()
 
     async def with_it(client, url):
-        reply = await client.send("GET", url, [], b"", total_s=10, idle_s=0.2)
+        reply = await client.send("GET", url, [], b"", Patience(10, 0.2, 0.2))
         pieces = reply.chunks()
         size = len(await anext(pieces))
         await asyncio.sleep(0.5)
@@ -240,7 +240,7 @@ def test_a_request_is_sent_as_it_is():
 
     async def with_it(client, url):
         headers = [("x-name", "J\u00fcrgen"), ("host", "evil"), ("accept-encoding", "br")]
-        reply = await client.send("POST", url + "?q=1", headers, b"", total_s=5, idle_s=5)
+        reply = await client.send("POST", url + "?q=1", headers, b"", Patience(5, 5, 5))
         return await reply.read()
 
     ask(serve, with_it)
@@ -252,10 +252,10 @@ def test_a_request_is_sent_as_it_is():
 
 def test_a_header_that_would_begin_another_line_is_not_sent():
     async def with_it(client, url):
-        await client.send("GET", url, [("x", "a\r\nb: c")], b"", total_s=5, idle_s=5)
+        await client.send("GET", url, [("x", "a\r\nb: c")], b"", Patience(5, 5, 5))
 
     fault, message = fault_of(saying(OK), with_it)
-    assert fault is Fault.UNREACHABLE and "cannot be sent" in message
+    assert fault is Fault.UNSENDABLE and "cannot be sent" in message
 
 
 def test_a_name_that_does_not_resolve_says_so():

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from downroute.gateway.transport.client import HttpClient
-from downroute.gateway.upstream import Fault, NoReplyError
+from downroute.gateway.upstream import Fault, NoReplyError, Patience
 
 REPLY = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -40,7 +40,7 @@ async def served(answers_per_connection: int, asks: int) -> tuple[list[bytes], i
         bodies = []
         for _ in range(asks):
             reply = await client.send(
-                "POST", f"http://127.0.0.1:{port}/x", [], b"body", total_s=5.0, idle_s=5.0
+                "POST", f"http://127.0.0.1:{port}/x", [], b"body", Patience(5.0, 5.0, 5.0)
             )
             bodies.append(await reply.read())
         return bodies, seen

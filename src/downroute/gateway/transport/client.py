@@ -17,9 +17,8 @@ from collections import defaultdict, deque
 from downroute.gateway.message import Headers
 from downroute.gateway.transport.address import Address, Origin, address
 from downroute.gateway.transport.upstream_connection import UpstreamConnection, UpstreamExchange
-from downroute.gateway.upstream import Fault, NoReplyError
+from downroute.gateway.upstream import Fault, NoReplyError, Patience
 
-CONNECT_TIMEOUT_S = 10.0
 IDLE_S = 50.0
 """How long a connection is kept for another request; below the minute that most servers give."""
 
@@ -28,8 +27,7 @@ class HttpClient:
     """An `UpstreamClient`; make it inside a running event loop. It bounds no number of
     connections: waiting for one would look like the upstream's time."""
 
-    def __init__(self, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
-        self._connect_timeout_s = connect_timeout_s
+    def __init__(self) -> None:
         self._idle: defaultdict[Origin, deque[tuple[float, UpstreamConnection]]] = defaultdict(
             deque
         )
@@ -44,30 +42,28 @@ class HttpClient:
         url: str,
         headers: Headers,
         body: bytes,
-        *,
-        total_s: float,
-        idle_s: float | None,
+        patience: Patience,
     ) -> UpstreamExchange:
         try:
             to = address(url)
             message = _request(method, to, headers, body)
         except ValueError:
-            raise NoReplyError(Fault.UNREACHABLE, "the request cannot be sent as it is") from None
+            raise NoReplyError(Fault.UNSENDABLE, "the request cannot be sent as it is") from None
         # The loop tells time to the millisecond; what is given up is given up after its time.
-        until = self._loop.time() + total_s + 0.002
+        until = self._loop.time() + patience.total_s + 0.002
         head_only = method == "HEAD"
         connection = self._kept(to.origin)
         if connection is not None:
             try:
-                return await connection.ask(message, until, idle_s, head_only=head_only)
+                return await connection.ask(message, until, patience, head_only=head_only)
             except NoReplyError:
                 # An upstream may close a connection that is kept alive at any moment. Where it
                 # did so before the first byte of a reply, the request is sent once more on a
                 # connection of its own (RFC 9112, 9.3.1).
                 if not connection.dropped_silently:
                     raise
-        connection = await self._connected(to.origin, until)
-        return await connection.ask(message, until, idle_s, head_only=head_only)
+        connection = await self._connected(to.origin, until, patience.connect_s)
+        return await connection.ask(message, until, patience, head_only=head_only)
 
     async def close(self) -> None:
         self._closed = True
@@ -97,7 +93,9 @@ class HttpClient:
         while idle[0][0] <= now - IDLE_S:
             idle.popleft()[1].abort()
 
-    async def _connected(self, origin: Origin, until: float) -> UpstreamConnection:
+    async def _connected(
+        self, origin: Origin, until: float, connect_s: float
+    ) -> UpstreamConnection:
         left_s = max(until - self._loop.time(), 0.001)
 
         def make() -> UpstreamConnection:
@@ -106,7 +104,7 @@ class HttpClient:
             )
 
         try:
-            async with asyncio.timeout(min(self._connect_timeout_s, left_s)):
+            async with asyncio.timeout(min(connect_s, left_s)):
                 _, connection = await self._loop.create_connection(
                     make,
                     origin.host,

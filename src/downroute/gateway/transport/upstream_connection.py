@@ -9,7 +9,7 @@ from typing import cast
 from downroute.gateway.message import Headers
 from downroute.gateway.transport.reply_parser import ReplyParser
 from downroute.gateway.transport.unpacking import Unpacking, unpacking
-from downroute.gateway.upstream import Fault, NoReplyError
+from downroute.gateway.upstream import Fault, NoReplyError, Patience
 
 LARGEST_REPLY_BYTES = 256 * 2**20
 """A reply that is read as a whole is given up beyond this."""
@@ -17,6 +17,7 @@ _AHEAD_BYTES = 256 * 1024
 """How much of a stream may wait to be taken before the upstream has to wait."""
 
 _LATE = "its upstream did not answer in time"
+_FELL_SILENT = "its upstream fell silent in the middle of the reply"
 _SILENT = "its upstream closed the connection without a reply"
 _BROKE_OFF = "its upstream broke off in the middle of the reply"
 _NO_HTTP = "its upstream answered what is no HTTP"
@@ -46,17 +47,17 @@ class UpstreamConnection(asyncio.Protocol):
         return self._exchange is None and transport is not None and not transport.is_closing()
 
     async def ask(
-        self, message: bytes, until: float, idle_s: float | None, *, head_only: bool
+        self, message: bytes, until: float, patience: Patience, *, head_only: bool
     ) -> UpstreamExchange:
         """Send ``message`` and wait for the head of the reply. The whole exchange ends at
-        ``until`` on the loop's clock, every wait for bytes after ``idle_s``.
+        ``until`` on the loop's clock, a wait for bytes as ``patience`` says.
 
         Raises:
             NoReplyError: there is no reply.
         """
         assert self._transport is not None
         self.dropped_silently = False
-        exchange = self._exchange = UpstreamExchange(self, until, idle_s, head_only)
+        exchange = self._exchange = UpstreamExchange(self, until, patience, head_only)
         self._transport.write(message)
         try:
             await exchange.head()
@@ -113,7 +114,7 @@ class UpstreamExchange:
     """An `UpstreamReply`."""
 
     def __init__(
-        self, connection: UpstreamConnection, until: float, idle_s: float | None, head_only: bool
+        self, connection: UpstreamConnection, until: float, patience: Patience, head_only: bool
     ) -> None:
         self.status = 0
         self.headers: Headers = ()
@@ -128,7 +129,8 @@ class UpstreamExchange:
         self._paused = False
         self._streams = False
         self._until = until
-        self._idle_s = idle_s
+        self._idle_s = patience.idle_s
+        self._first_byte_s = patience.first_byte_s
         self._loop = loop = asyncio.get_running_loop()
         self._heard_at = loop.time()
         self._timer = loop.call_at(self._deadline(), self._check_time)
@@ -175,6 +177,7 @@ class UpstreamExchange:
     # for the connection
 
     def feed(self, data: bytes) -> None:
+        first = not self.answered
         self.answered = True
         self._heard_at = self._loop.time()
         parser = self._parser
@@ -189,6 +192,9 @@ class UpstreamExchange:
             if connection is not None:
                 connection.over()
         else:
+            if first and self._idle_s is not None:
+                self._timer.cancel()
+                self._timer = self._loop.call_at(self._deadline(), self._check_time)
             self._held_bytes += len(data)
             self._bound()
         self._wake()
@@ -258,9 +264,8 @@ class UpstreamExchange:
         self._wake()
 
     def _deadline(self) -> float:
-        if self._idle_s is None:
-            return self._until
-        return min(self._until, self._heard_at + self._idle_s)
+        silent_s = self._idle_s if self.answered else self._first_byte_s
+        return self._until if silent_s is None else min(self._until, self._heard_at + silent_s)
 
     def _check_time(self) -> None:
         """One timer an exchange, set anew when it goes off: bytes come far more often."""
@@ -271,4 +276,5 @@ class UpstreamExchange:
             self._heard_at = self._loop.time()
             self._timer = self._loop.call_at(self._deadline(), self._check_time)
         else:
-            self._fail(_LATE, Fault.TIMEOUT)
+            silent = self.answered and deadline < self._until
+            self._fail(_FELL_SILENT if silent else _LATE, Fault.TIMEOUT)

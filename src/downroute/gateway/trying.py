@@ -1,0 +1,160 @@
+"""A request put to an upstream: at one of its places, and, where that fails in a way that allows
+it, at another or at the same one again."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
+
+from downroute.gateway.ask import Ask
+from downroute.gateway.call_in_flight import CANCELLED
+from downroute.gateway.exchange import Exchange
+from downroute.gateway.log_lines import say
+from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
+from downroute.gateway.upstreams.again import (
+    LONGEST_REST_S,
+    Again,
+    after_fault,
+    after_status,
+    asked_to_wait_s,
+    counts_as_failure,
+    wait_s,
+)
+from downroute.gateway.upstreams.pool import Deployment, Pool
+from downroute.records import Purpose
+
+Reading = Callable[[Ask, UpstreamReply], Awaitable[Exchange]]
+"""Makes the exchange of a reply."""
+
+
+class Trying:
+    """``jitter`` gives numbers in [0, 1)."""
+
+    def __init__(self, client: UpstreamClient, jitter: Callable[[], float] = random.random) -> None:
+        self._client = client
+        self._jitter = jitter
+        self._now = asyncio.get_running_loop().time
+
+    async def exchange(
+        self, ask: Ask, pool: Pool, name: str, body: Callable[[str], bytes], read: Reading
+    ) -> Exchange:
+        """What comes of ``ask``. ``body`` makes the body for a model's name; ``name`` is the usual
+        one. Tries in vain are left with the call."""
+        place = pool.choose((), self._now())
+        if place is None:
+            return unasked(ask, pool.closed_off(self._now()))
+        tried = [place]
+        while True:
+            sent = body(place.names.get(ask.model, name))
+            exchange = await self._try(ask, pool, place, sent, read)
+            then = self._next(ask, pool, tried, exchange)
+            if then is None:
+                return exchange
+            place, pause_s = then
+            tried.append(place)
+            attempt = dataclasses.replace(exchange.attempt, purpose=Purpose.RETRIED)
+            ask.call.note(dataclasses.replace(exchange, attempt=attempt))
+            if pause_s > 0:
+                await asyncio.sleep(pause_s)
+            ask.begin()
+
+    def _next(
+        self, ask: Ask, pool: Pool, tried: Sequence[Deployment], exchange: Exchange
+    ) -> tuple[Deployment, float] | None:
+        """Where it is asked next, after so many seconds; ``None`` = the exchange is the last."""
+        left_s = ask.call.time_left_s()
+        again = _again(exchange)
+        if again is Again.NOWHERE or left_s <= 0:
+            return None
+        other = pool.choose(tried, self._now())
+        if other is not None:
+            return other, 0.0
+        repeats = len(tried) - len(set(tried))
+        place = pool.choose((), self._now())
+        if again is Again.ELSEWHERE or repeats >= pool.retries.most or place is None:
+            return None
+        asked_s = asked_to_wait_s(exchange.status, exchange.headers, time.time())
+        pause_s = wait_s(len(tried), asked_s, self._jitter())
+        if pause_s > pool.retries.longest_wait_s or pause_s >= left_s:
+            return None
+        return place, pause_s
+
+    async def _try(
+        self, ask: Ask, pool: Pool, place: Deployment, body: bytes, read: Reading
+    ) -> Exchange:
+        reply: UpstreamReply | None = None
+        exchange: Exchange | None = None
+        place.breaker.sent()
+        try:
+            reply = await self._send(ask, pool, place, body)
+            exchange = await read(ask, reply)
+        except NoReplyError as fault:
+            # What was not asked cannot be billed; whatever broke off later may be.
+            cost = 0.0 if fault.fault.unasked else None
+            error = f"{fault.fault}: {fault}"
+            status = reply.status if reply else None
+            exchange = Exchange(ask.failed(status, error, cost), fault=fault)
+        except asyncio.CancelledError:
+            ask.call.attempts.append(ask.failed(reply.status if reply else None, CANCELLED, None))
+            raise
+        finally:
+            if reply is not None and (exchange is None or exchange.live is None):
+                reply.close()
+            if exchange is None:
+                place.breaker.gave_up()
+        self._learn(ask, place, exchange)
+        return exchange
+
+    async def _send(self, ask: Ask, pool: Pool, place: Deployment, body: bytes) -> UpstreamReply:
+        address = place.address
+        patience = address.patience(ask.call.time_left_s(), stream=ask.stream)
+        headers = address.sent(ask.onward)
+        return await pool.send(self._client, "POST", address.chat_url, headers, body, patience)
+
+    def _learn(self, ask: Ask, place: Deployment, exchange: Exchange) -> None:
+        """Keep in mind how the place fares."""
+        fault, breaker, now = exchange.fault, place.breaker, self._now()
+        asked_s = asked_to_wait_s(exchange.status, exchange.headers, time.time())
+        if asked_s is not None:
+            place.rests_until = now + min(asked_s, LONGEST_REST_S)
+        if fault is None and not counts_as_failure(exchange.status):
+            if not breaker.closed:
+                say(logging.INFO, "circuit closed", **_told(place))
+            breaker.worked()
+        elif fault is not None and _is_ours(fault, ask.call.time_left_s()):
+            breaker.gave_up()
+        elif breaker.failed(now):
+            failures, open_s = breaker.failures, breaker.settings.open_s
+            say(logging.WARNING, "circuit open", **_told(place), failures=failures, open_s=open_s)
+
+
+def unasked(ask: Ask, fault: NoReplyError) -> Exchange:
+    """What comes of an ask where nobody can be asked."""
+    return Exchange(ask.failed(None, f"{fault.fault}: {fault}", 0.0), fault=fault)
+
+
+def _again(exchange: Exchange) -> Again:
+    if exchange.live is not None:
+        return Again.NOWHERE
+    if exchange.fault is not None:
+        return after_fault(exchange.fault.fault)
+    if exchange.status < 400:
+        return Again.NOWHERE
+    error = exchange.attempt.error or ""
+    return after_status(exchange.status, error.partition("(")[2].rstrip(")"))
+
+
+def _is_ours(fault: NoReplyError, left_s: float) -> bool:
+    """Whether it says nothing of the upstream: it was not asked, or the call's own time was up."""
+    if fault.fault is Fault.TIMEOUT:
+        return left_s <= 0
+    return fault.fault in (Fault.BUSY, Fault.UNSENDABLE)
+
+
+def _told(place: Deployment) -> dict[str, str]:
+    return {"upstream": place.address.upstream, "host": urlsplit(place.address.base).netloc}

@@ -1,0 +1,97 @@
+"""One place where an upstream is asked: its URLs, its key, how patiently it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from downroute.config import read_secret
+from downroute.gateway.headers import to_upstream
+from downroute.gateway.message import Headers
+from downroute.gateway.upstream import Patience
+from downroute.providers.endpoint import endpoint
+from downroute.upstream_settings import Place, Upstream
+
+OPENAI = "openai"
+ANTHROPIC = "anthropic"
+_KEY_HEADERS = {OPENAI: "authorization", ANTHROPIC: "x-api-key"}
+_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
+_VERSION = "2023-06-01"
+"""Of Anthropic's API, where the client names none."""
+_FOR_EVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """``api`` is the upstream's shape, ``chat_url`` where models are asked in that shape; ``base``
+    with a path behind it, and ``query``, make any other address of it. ``headers`` are the
+    configured ones, key included; ``defaults`` are sent where the client sends none of that
+    name."""
+
+    upstream: str
+    api: str
+    chat_url: str
+    models_url: str
+    base: str
+    query: str
+    own_key: bool
+    plain: Patience
+    stream: Patience
+    headers: Mapping[str, str] = field(repr=False)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+    def patience(self, left_s: float, *, stream: bool) -> Patience:
+        """With a reply that must be here in ``left_s``."""
+        own = self.stream if stream else self.plain
+        return own._replace(total_s=max(min(left_s, own.total_s), 0.001))
+
+    def sent(self, onward: Headers) -> Headers:
+        """The client's headers with its own."""
+        return to_upstream(onward, self.headers, own_key=self.own_key, defaults=self.defaults)
+
+
+def address(name: str, upstream: Upstream, place: Place, environment: Mapping[str, str]) -> Address:
+    """Raises:
+    ConfigError: the URL is none, or the key cannot be read.
+    """
+    where = endpoint(place.base_url, f"upstreams.{name}.base_url")
+    key = read_secret(place.key, environment)
+    headers = {k.lower(): v for k, v in place.headers.items()}
+    if key is not None:
+        header = (upstream.key_header or _KEY_HEADERS[upstream.api]).lower()
+        headers[header] = f"Bearer {key}" if header == "authorization" else key
+    anthropic = upstream.api == ANTHROPIC
+    plain, stream = patience(upstream)
+    return Address(
+        upstream=name,
+        api=upstream.api,
+        chat_url=f"{where.base}/messages" if anthropic else where.url,
+        models_url=f"{where.base}/models",
+        base=where.base,
+        query=urlsplit(where.url).query,
+        own_key=key is not None or bool(_CREDENTIALS & set(headers)),
+        plain=plain,
+        stream=stream,
+        headers=headers,
+        defaults={"anthropic-version": _VERSION} if anthropic else {},
+    )
+
+
+def patience(upstream: Upstream) -> tuple[Patience, Patience]:
+    """With a plain reply and with a stream: ``timeout_s`` bounds the one as a whole, of the other
+    every silence, where ``timeouts`` does not say otherwise."""
+    told, usual_s = upstream.timeouts, upstream.timeout_s
+    plain = Patience(
+        total_s=told.total_s or usual_s,
+        idle_s=told.between_chunks_s,
+        first_byte_s=told.first_byte_s,
+        connect_s=told.connect_s,
+    )
+    stream = Patience(
+        total_s=told.total_s or _FOR_EVER,
+        idle_s=told.between_chunks_s or usual_s,
+        first_byte_s=told.first_byte_s or usual_s,
+        connect_s=told.connect_s,
+    )
+    return plain, stream
