@@ -40,8 +40,8 @@ def judges(settings: Settings) -> Iterator[Finding]:
         if not settings.upstreams:
             continue
         upstream = settings.upstream_of(model)[1]
-        host = urlsplit(upstream.base_url).hostname or ""
-        if judge_allowed(settings, upstream.base_url):
+        host = urlsplit(upstream.places[0].base_url).hostname or ""
+        if judge_allowed(settings, upstream.places[0].base_url):
             says = f"asked at {host}, which `judge.allow` names"
             yield Finding("ok", f"judge {model}", says)
         else:
