@@ -22,7 +22,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from downroute.records import Answer, Example
-from downroute.routing.features import FEATURES, feature_value
+from downroute.routing.conditions import condition_value
+from downroute.routing.features import FEATURES
 from downroute.stats.sequential import default_looks
 from downroute.study.look import Rules
 from downroute.study.narrowing import narrow
@@ -124,7 +125,7 @@ def planted(folder: Path) -> dict[str, tuple[list[Item], str]]:
     found["short gsm, padded numersense beyond"] = [*short, *long_numersense], "input_words"
     found["gsm, numersense in a second turn"] = [*gsm, *two_turns], "turns"
     for feature in ("schema_enums", "schema_lists", "tools"):
-        values = [feature_value(feature, e.request) for e, _ in tools]
+        values = [condition_value(feature, e.request) for e, _ in tools]
         middle = sorted(values)[len(values) // 2]
         worse = {e.id.rsplit("/", 1)[1]: (e, p) for e, p in haiku}
         mixed = [

@@ -1,6 +1,7 @@
 import pytest
 
-from downroute.routing.features import CATEGORIES, FEATURES, feature_value
+from downroute.routing.conditions import condition_value
+from downroute.routing.features import CATEGORIES, FEATURES
 
 SCHEMA = {
     "type": "object",
@@ -35,7 +36,7 @@ def with_schema(schema):
     ],
 )
 def test_a_schema_is_as_complex_as_its_parts(feature, value):
-    assert feature_value(feature, with_schema(SCHEMA)) == value
+    assert condition_value(feature, with_schema(SCHEMA)) == value
 
 
 def test_the_most_complex_tool_counts_where_the_answer_has_no_schema():
@@ -45,16 +46,16 @@ def test_the_most_complex_tool_counts_where_the_answer_has_no_schema():
         for name, schema in (("flat", flat), ("deep", SCHEMA))
     ]
     request = asked("x", tools=offered)
-    assert feature_value("tools", request) == 2
-    assert feature_value("schema_depth", request) == 3
-    assert feature_value("parallel_tools", request) == 1
-    assert feature_value("parallel_tools", {**request, "parallel_tool_calls": False}) == 0
+    assert condition_value("tools", request) == 2
+    assert condition_value("schema_depth", request) == 3
+    assert condition_value("parallel_tools", request) == 1
+    assert condition_value("parallel_tools", {**request, "parallel_tool_calls": False}) == 0
 
 
 def test_reasoning_steps_count_questions_numbers_and_conditions():
     hard = "Ann has 3 boxes of 1,200.5 pens. If each costs 2, how much? And after a month?"
-    assert feature_value("reasoning_steps", asked(hard)) == 8
-    assert feature_value("reasoning_steps", asked("Translate this line")) == 0
+    assert condition_value("reasoning_steps", asked(hard)) == 8
+    assert condition_value("reasoning_steps", asked("Translate this line")) == 0
 
 
 def test_language_is_that_of_the_last_thing_the_user_said():
@@ -64,9 +65,9 @@ def test_language_is_that_of_the_last_thing_the_user_said():
             {"role": "user", "content": "Das ist nicht, was ich in der Zeit gesagt habe"},
         ]
     }
-    assert feature_value("language", request) == "de"
-    assert feature_value("language", asked("xq")) == "Latin"
-    assert feature_value("language", asked("12")) == "unknown"
+    assert condition_value("language", request) == "de"
+    assert condition_value("language", asked("xq")) == "Latin"
+    assert condition_value("language", asked("12")) == "unknown"
 
 
 def _bottomless():
@@ -89,9 +90,9 @@ def _bottomless():
 )
 def test_a_strange_schema_is_read_without_fault(schema):
     request = with_schema(schema)
-    assert all(isinstance(feature_value(name, request), float) for name in FEATURES)
+    assert all(isinstance(condition_value(name, request), float) for name in FEATURES)
 
 
 def test_nothing_at_all_is_read_without_fault():
     for name in (*FEATURES, *CATEGORIES):
-        feature_value(name, {"messages": "no list", "tools": 3})
+        condition_value(name, {"messages": "no list", "tools": 3})

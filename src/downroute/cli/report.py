@@ -1,4 +1,4 @@
-"""``downroute report``: what routing spent and what it saved."""
+"""``downroute report``: what routing spent and what it saved; what escalated, and why."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from downroute.cli.options import ConfigOption, JsonOption, StoreOption
+
+if TYPE_CHECKING:
+    from downroute.config import Settings
 
 _AGO = re.compile(r"(\d+)([hdw])")
 _SECONDS = {"h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -22,6 +25,18 @@ def report(
         str | None,
         typer.Option(metavar="WHEN", help="2026-11-01, 2026-11-01T08:00, or 24h, 7d, 4w ago."),
     ] = None,
+    escalations: Annotated[
+        bool, typer.Option("--escalations", help="Show what cascades escalate, and which inputs.")
+    ] = False,
+    task: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this task; with --escalations.")
+    ] = None,
+    suggest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write suggested policies and prompts here; with --escalations."
+        ),
+    ] = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -31,17 +46,43 @@ def report(
 ) -> None:
     """Show what the gateway's calls cost, and what they would have cost on the baseline alone.
 
+    With --escalations: what cascades escalate, why, what it brings, and which inputs escalate
+    more than others, with changes to try.
+
     Example: downroute report --since 7d --html report.html
     """
     from downroute import config as configuration
+    from downroute.errors import UsageError
+
+    start = None if since is None else instant(since, time.time())
+    settings = configuration.load(config)
+    if escalations:
+        from downroute.cli.report_escalations import report_escalations
+
+        report_escalations(
+            settings,
+            store or settings.store.path,
+            task=task,
+            since=start,
+            suggest=suggest,
+            html=html,
+            as_json=as_json,
+        )
+        return
+    for option, given in (("--task", task), ("--suggest", suggest)):
+        if given is not None:
+            raise UsageError(f"{option} is of the report on escalations: add --escalations")
+    _report_spend(settings, store or settings.store.path, start, html, as_json=as_json)
+
+
+def _report_spend(
+    settings: Settings, folder: Path, start: float | None, html: Path | None, *, as_json: bool
+) -> None:
     from downroute.cli.pricing import price_table, pricing
     from downroute.reports.spend import as_json as values_of
     from downroute.reports.spend import spend_report
     from downroute.store import Store
 
-    start = None if since is None else instant(since, time.time())
-    settings = configuration.load(config)
-    folder = store or settings.store.path
     with Store.open(folder, create=False) as opened:
         opened.calls.fill_missing_costs(pricing(price_table(settings)))
         found = spend_report(opened, start)

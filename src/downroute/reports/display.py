@@ -46,3 +46,10 @@ def day(instant: float | None) -> str:
     if instant is None:
         return MISSING
     return datetime.fromtimestamp(instant, UTC).date().isoformat()
+
+
+def moment(instant: float | None) -> str:
+    """The UTC day and minute of a Unix second."""
+    if instant is None:
+        return MISSING
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M")

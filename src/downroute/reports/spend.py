@@ -30,7 +30,7 @@ from downroute.store import Store
 
 def spend_report(store: Store, since: float | None = None) -> SpendReport:
     """The report over the gateway calls of ``store`` that started at ``since`` or later."""
-    policies = Policies(_served(store))
+    policies = Policies(served(store))
     return summed(store.calls.each(), policies, measuring(store, since), since)
 
 
@@ -142,7 +142,7 @@ def _note_cost(logged: dict[tuple[str, str], RunningMean], call: Call) -> None:
         logged[task_of(call), call.model].add(cost)
 
 
-def _served(store: Store) -> dict[str, Policy]:
+def served(store: Store) -> dict[str, Policy]:
     """Every policy that was served; one that this version cannot read explains no call."""
     found = {}
     for served in store.ledger.policies():

@@ -20,6 +20,8 @@ from downroute.routing.checks import checks_of
 PASSED = "passed"
 UNVERIFIED = "unverified"
 """How the reason begins where an answer is sent that should have been escalated."""
+OUT_OF_TIME = "no time left to ask another model"
+"""How it begins where the time ran out first."""
 MISSING = "_missing"
 """What the name of a signal's indicator ends in: 1 where the signal is missing, else 0."""
 
@@ -233,4 +235,4 @@ def decision(route: Route, attempts: Sequence[Attempt], accepted: int) -> Decisi
 def _best_so_far(attempts: Sequence[Attempt], answers: Sequence[int], wanting: str) -> Accept:
     """The latest answer there is, or the latest failure where there is none."""
     usable = [i for i in answers if not attempts[i].failed]
-    return Accept((usable or list(answers))[-1], f"no time left to ask another model: {wanting}")
+    return Accept((usable or list(answers))[-1], f"{OUT_OF_TIME}: {wanting}")

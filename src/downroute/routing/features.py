@@ -68,11 +68,6 @@ FEATURES: Mapping[str, Callable[[Request], float]] = {
 CATEGORIES: Mapping[str, Callable[[Request], str]] = {"language": language}
 
 
-def feature_value(name: str, request: Request) -> float | str:
-    """What a feature or category of this name says of ``request``."""
-    return CATEGORIES[name](request) if name in CATEGORIES else FEATURES[name](request)
-
-
 _QUESTION = re.compile(r"[?？؟]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CONDITION = re.compile(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from downroute.records import Json, Policy, Route
-from downroute.routing.features import feature_value
+from downroute.routing.conditions import condition_value
 from downroute.routing.fingerprint import fingerprint
 from downroute.routing.measured_on import measured_prompts, prompt_mark
 
@@ -100,7 +100,7 @@ class RouteTable:
 def outside_of(route: Route, request: Mapping[str, Json]) -> str | None:
     """Why ``request`` is outside the route's ``when``; ``None`` where it is inside."""
     for name, bounds in route.when.items():
-        value = feature_value(name, request)
+        value = condition_value(name, request)
         if not bounds.holds(value):
             found = value if isinstance(value, str) else f"{value:g}"
             return f"{name} {found} is outside {bounds.told(name)}"

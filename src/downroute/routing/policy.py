@@ -69,7 +69,7 @@ def _put(
 ) -> None:
     same = [i for i, entry in enumerate(routes) if entry.get("task") == route["task"]]
     if not same:
-        routes.extend(_block(r) for r in (route, *further))
+        routes.extend(as_block(r) for r in (route, *further))
         return
     # The first keeps its place and the comment that follows it; a task's further routes (say,
     # one per length) were shown by the older study and go with it.
@@ -77,27 +77,27 @@ def _put(
         del routes[index]
     old = routes[same[0]]
     comments = getattr(old, "ca", None)
-    fresh = _block(route)
+    fresh = as_block(route)
     if comments is not None and isinstance(fresh, CommentedMap):
         fresh.ca.comment = comments.comment
         fresh.ca.items.update({k: v for k, v in comments.items.items() if k in fresh})
     routes[same[0]] = fresh
     for place, more in enumerate(further, start=same[0] + 1):
-        routes.insert(place, _block(more))
+        routes.insert(place, as_block(more))
 
 
-def _block(value: Json, lines: int = 1) -> Json:
+def as_block(value: Json, lines: int = 1) -> Json:
     """Plain values as YAML: a route's keys and those of its evidence on lines of their own, what
     is deeper in braces."""
     if isinstance(value, Mapping):
         block = CommentedMap()
         for key, inner in value.items():
-            block[key] = _block(inner, 1 if lines > 0 and key == "evidence" else lines - 1)
+            block[key] = as_block(inner, 1 if lines > 0 and key == "evidence" else lines - 1)
         if lines <= 0:
             block.fa.set_flow_style()
         return block
     if isinstance(value, (list, tuple)):
-        row = CommentedSeq(_block(v, 0) for v in value)
+        row = CommentedSeq(as_block(v, 0) for v in value)
         row.fa.set_flow_style()
         return row
     return value

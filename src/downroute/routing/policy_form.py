@@ -10,14 +10,14 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from downroute.records import Bounds, CheckSpec, Json, Streaming
 from downroute.routing.checks import check_fault
+from downroute.routing.conditions import CATEGORIES, NUMBERS
 from downroute.routing.escalate_form import EscalateFile, LimitFile, ModelName
-from downroute.routing.features import CATEGORIES, FEATURES
 from downroute.routing.fingerprint import BLANK
 from downroute.yamlfile import Strict
 
 
 def _known_feature(name: str) -> str:
-    known = (*FEATURES, *CATEGORIES)
+    known = (*NUMBERS, *CATEGORIES)
     if name not in known:
         raise ValueError(f"'{name}' is not a request feature; choose from {', '.join(known)}")
     return name
@@ -105,7 +105,7 @@ class RouteFile(Strict):
         for name, bounds in self.when.items():
             if name in CATEGORIES and bounds.among is None:
                 raise ValueError(f"'{name}' is a category: say `in: [NAME, …]`")
-            if name in FEATURES and bounds.among is not None:
+            if name in NUMBERS and bounds.among is not None:
                 raise ValueError(f"'{name}' is a number: say `min:` or `max:`")
         if len(self.models) == 1 and (self.checks or self.escalate or self.limit):
             raise ValueError(

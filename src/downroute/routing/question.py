@@ -29,6 +29,10 @@ _NEGATIONS = frozenset(
 )
 _FORMULA = re.compile(r"\\[a-zA-Z]+|\$[^$\n]+\$|[=^<>≤≥√∑∫]")
 _CODE = re.compile(r"```|^\s*(?:def |class |import |function |#include|SELECT )", re.MULTILINE)
+_NAME_PART = re.compile(r"[^\W\d_]{3,}")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_STEM = 5
+"""Letters in which two forms of a word agree."""
 _LONGEST = 100_000
 """Characters of a question that patterns are searched in."""
 
@@ -117,6 +121,19 @@ def tool_parameters(reading: Reading) -> float:
     return float(sum(_known_fields(schema) for schema in tool_schemas(reading.request).values()))
 
 
+def tools_named(reading: Reading) -> float:
+    """Of the function whose name the question says the most of. A question that says nothing of
+    any name may well be one that no function answers."""
+    said = {word[:_STEM] for word in _NAME_PART.findall(reading.question[:_LONGEST].lower())}
+    return max((_said(name, said) for name in tool_schemas(reading.request)), default=0.0)
+
+
+def _said(name: str, stems: set[str]) -> float:
+    """The share of a name's parts (``get_user``, ``getUser``) that are among ``stems``."""
+    parts = {p[:_STEM] for p in _NAME_PART.findall(_HUMP.sub(" ", name).lower())}
+    return len(parts & stems) / len(parts) if parts else 0.0
+
+
 def images(reading: Reading) -> float:
     sent = reading.request.get("messages")
     found = 0
@@ -164,5 +181,6 @@ QUESTION: Mapping[str, tuple[str, Callable[[Reading], float]]] = {
     "wants_json": ("1 if the request asks for JSON", has_schema),
     "schema_fields": ("fields in the schema the request brings", schema_fields),
     "tools_offered": ("functions offered", tools_offered),
+    "tools_named": ("share of a function's name that the question says, by word", tools_named),
     "tool_parameters": ("parameters of the functions offered", tool_parameters),
 }

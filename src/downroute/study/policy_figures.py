@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from downroute.records import Decision
 from downroute.stats.interval import Interval
+from downroute.stats.proportion import Z_95, wilson
 from downroute.study.look import Rules, Scores
 from downroute.study.policy_test import Both, Outcome, known, total
 
 Z_95_ONE_SIDED = 1.644854
-Z_95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,6 @@ def compared(both: Both, alpha: float = 0.05) -> Compared:
         saving_usd=saved,
         saving_share=share,
     )
-
-
-def wilson(hits: int, of: int, z: float = Z_95) -> Interval:
-    """A share with Wilson's score interval (Wilson 1927)."""
-    share = hits / of
-    spread = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    middle, scale = share + z * z / (2 * of), 1 + z * z / of
-    return Interval(share, (middle - spread) / scale, (middle + spread) / scale)
 
 
 def _saving(both: Both) -> tuple[float | None, Interval | None]:
