@@ -72,6 +72,46 @@ def test_what_is_simulated_is_what_the_gateway_does(work, recording, downroute, 
     assert {r["decision"] for r in rows.values()} == {"accepted", "escalated"}
 
 
+@pytest.mark.parametrize("models", ["[small, third, large]", "[small, small, large]"])
+def test_ladders_and_retries_are_simulated_as_they_are_served(
+    work, recording, downroute, replay, serve, models
+):
+    recording(60, large=10, small=15)
+    prices = (work / "downroute.yaml").read_text()
+    (work / "downroute.yaml").write_text(prices + "  third: {input: 0.5, output: 2}\n")
+    asked = [json.loads(line) for line in (work / "triage.jsonl").read_text().splitlines()]
+    said = {}
+    for number, row in enumerate(asked):
+        third = json.loads(json.dumps(row["responses"]["large"]))
+        row["responses"]["third"] = third
+        for model, wrong in (("small", number % 3 == 0), ("third", number % 6 == 0)):
+            if wrong:
+                choice = row["responses"][model]["completion"]["choices"][0]
+                choice["message"]["content"] = "no label at all"
+    (work / "triage.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    policy = CASCADE.replace("[small, large]", models)
+    (work / "policy.yaml").write_text(policy)
+    tried(downroute, "policy.yaml", "triage.jsonl", "--each", "each.jsonl")
+    for line in (work / "each.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        said[row["id"]] = row
+    with replay("triage.jsonl") as upstream, serve("--upstream", upstream) as gateway:
+        client = openai.OpenAI(base_url=gateway, api_key="none", max_retries=0)
+        for row in asked:
+            headers = client.chat.completions.with_raw_response.create(
+                model="large",
+                messages=row["request"]["messages"],
+                extra_headers={"x-downroute-task": "triage"},
+            ).headers
+            simulated = said[f"triage/{row['id']}"]
+            assert headers["x-downroute-model"] == simulated["model"]
+            assert headers["x-downroute-decision"] == simulated["decision"]
+            cost = float(headers["x-downroute-cost-usd"])
+            assert math.isclose(cost, simulated["cost_usd"], abs_tol=1e-9)
+    served = {row["model"] for row in said.values()}
+    assert served == ({"small", "third", "large"} if "third" in models else {"small", "large"})
+
+
 def test_without_recordings_the_log_and_the_studies_answers_are_used(
     work, recording, downroute, replay
 ):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from downroute.study.backtest import RULES, Experiment, oracle, reachable, repetitions, summary
+from downroute.study.backtest import RULES, Experiment, reachable, repetitions, rules_of, summary
+from downroute.study.beside import oracle
 from downroute.study.trial import Trial
 
 Make = Callable[..., Trial]
@@ -59,7 +60,7 @@ def test_a_good_candidate_is_routed_with_fewer_pairs_and_grades(made_up: Make) -
 
 def test_the_oracle_escalates_no_more_than_the_gap_asks_for(made_up: Make) -> None:
     asked = experiment(made_up, gain=0.13, loss=0.05)
-    escalated = oracle(asked)
+    escalated = oracle(asked.trial, rules_of(asked, asked.trial.n))
     lost = float(np.where(escalated, 0.0, asked.trial.baseline - asked.trial.candidate).mean())
     assert 0.05 - 1 / asked.trial.n <= lost <= 0.05 + 1e-9
 

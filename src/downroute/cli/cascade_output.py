@@ -6,24 +6,32 @@ from rich.table import Table
 
 from downroute.cli.tables import make_table
 from downroute.stats.interval import Interval
-from downroute.study.curve import GUARANTEE, CascadeReport
+from downroute.study.curve import GUARANTEE, CascadeReport, CurvePoint
 
 
 def curve_table(task: str, cascade: CascadeReport) -> Table:
-    """Escalation against quality and saving, the point that was chosen marked."""
-    points_ = (cascade.all_candidate, *reversed(cascade.curve))
-    rows = [
-        [
-            "→" if p == cascade.point else "",
-            f"{p.escalation:.1%}",
-            points(p.gap),
-            "—" if p.saving is None else f"{p.saving:.0%}",
-            "shown" if p.passed else "not shown",
-        ]
-        for p in dict.fromkeys(points_)
+    """Escalation against quality and saving, the point that was chosen marked, and beside it what
+    a random split and knowing every score would do."""
+    rows = [_row("→" if p == cascade.point else "", p) for p in dict.fromkeys(cascade.curve[::-1])]
+    beside = [
+        _row("all candidate", cascade.all_candidate),
+        *rows,
+        ["all baseline", "—", "+0.0", "0%", "shown"],
+        _row("random split", cascade.random_split),
+        [*_row("oracle", cascade.oracle)[:-1], "not to be had"],
     ]
     columns = ["", "escalated", "gap in points", "saving", "within the margin"]
-    return make_table(f"{task}: cascade", columns, rows, numbers=columns[1:4])
+    return make_table(f"{task}: cascade", columns, beside, numbers=columns[1:4])
+
+
+def _row(mark: str, point: CurvePoint) -> list[str]:
+    return [
+        mark,
+        f"{point.escalation:.1%}",
+        points(point.gap),
+        "—" if point.saving is None else f"{point.saving:.0%}",
+        "shown" if point.passed else "not shown",
+    ]
 
 
 def cascade_lines(cascade: CascadeReport) -> list[str]:
@@ -38,15 +46,31 @@ def cascade_lines(cascade: CascadeReport) -> list[str]:
     ]
     if cascade.break_even is not None:
         lines.append(f"saves as long as fewer than {cascade.break_even:.0%} are escalated")
+    split, saving = cascade.random_split, cascade.point.saving
+    if split.passed and split.saving is not None and saving is not None and split.saving > saving:
+        lines.append(
+            f"a cascade loses here to a random split, which saves {split.saving:.0%}: it pays for "
+            "both answers of what it escalates, and its score finds too few of those that gain"
+        )
     if cascade.latency_p50_s is not None and cascade.latency_p95_s is not None:
         lines.append(
             f"an answer takes {cascade.latency_p50_s:.2f} s in the median and "
-            f"{cascade.latency_p95_s:.2f} s at p95; a stream's first word comes no sooner"
+            f"{cascade.latency_p95_s:.2f} s at p95{_slower(cascade)}"
         )
-    if cascade.detectors:
-        told = ", ".join(f"{name} {area:.2f}" for name, area in cascade.detectors[:5])
-        lines.append(f"signals by themselves (AUROC): {told}")
+    if cascade.first_word_s is not None:
+        lines.append(
+            f"a stream's first word comes after {cascade.first_word_s:.2f} s in the median of "
+            "accepted answers, which are held back until they are checked, later of escalated ones"
+        )
     return lines
+
+
+def _slower(cascade: CascadeReport) -> str:
+    """Against the baseline, which is asked second."""
+    before = cascade.baseline_p95_s
+    if before is None or cascade.latency_p95_s is None or cascade.latency_p95_s <= before:
+        return ""
+    return f"; a cascade loses here in latency, the baseline alone takes {before:.2f} s at p95"
 
 
 def points(interval: Interval) -> str:

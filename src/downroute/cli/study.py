@@ -59,6 +59,29 @@ def study(
             help="Where the candidate alone is not shown, look for answers to escalate.",
         ),
     ] = True,
+    self_check: Annotated[
+        bool,
+        typer.Option(
+            "--self-check/--no-self-check",
+            help="A cascade may ask the candidate what it thinks of its answer, where that pays.",
+        ),
+    ] = True,
+    helper: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="A second cheap model a cascade may ask, likewise."),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Test a cascade on pairs nothing of it was fitted on."),
+    ] = False,
+    target_escalation: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="SHARE", help="The cascade that escalates about this."),
+    ] = None,
+    target_quality: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="SCORE", help="The cheapest cascade of this score."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(metavar="N", help="Draws the sample; same seed, same examples.")
     ] = 0,
@@ -147,6 +170,7 @@ def study(
         settings, baseline, candidate, task, scorer, margin, relative, confidence, examples,
         replace, budget, cascade, seed, calls_per_month, allow_unsandboxed_code, repeats, system,
     )  # fmt: skip
+    question = _cascading(question, self_check, helper, strict, target_escalation, target_quality)
     wishes = Wishes(
         store=store or settings.store.path,
         policy=policy or settings.policy,
@@ -220,3 +244,31 @@ def _question(
     )
     named = dict.fromkeys(question.named(model) for model in candidates)
     return with_candidates(question, candidates=tuple(named))
+
+
+def _cascading(
+    question: StudySettings,
+    self_check: bool,
+    helper: str | None,
+    strict: bool,
+    target_escalation: float | None,
+    target_quality: float | None,
+) -> StudySettings:
+    from dataclasses import replace
+
+    from downroute.errors import UsageError
+
+    if helper == question.baseline:
+        raise UsageError(
+            f"--helper '{helper}' is the baseline: an answer it is asked for is escalated already"
+        )
+    if target_escalation is not None and target_quality is not None:
+        raise UsageError("name one of --target-escalation and --target-quality")
+    return replace(
+        question,
+        self_check=self_check,
+        helper=helper,
+        strict=strict,
+        target_escalation=target_escalation,
+        target_quality=target_quality,
+    )

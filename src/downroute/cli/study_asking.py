@@ -44,8 +44,8 @@ class Asking:
         """The baseline as it is, asked like a candidate."""
         return await self._made(self._question.baseline, self._question.baseline, None)
 
-    async def judge(self, model: str) -> Candidate:
-        """A model that judges, asked like a candidate."""
+    async def other(self, model: str) -> Candidate:
+        """A model that judges or gives second opinions, asked like a candidate."""
         return await self._made(model, model, None)
 
     async def _made(self, name: str, model: str, system: str | None) -> Candidate:

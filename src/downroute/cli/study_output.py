@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from downroute.cli.cascade_output import cascade_lines, curve_table, points
+from downroute.cli.detector_output import detector_table, left_out_lines, opinion_plan_lines
 from downroute.cli.judge_output import judge_lines, judge_plan_lines
 from downroute.cli.tables import make_table
 from downroute.records import Json
@@ -74,8 +75,8 @@ def print_plan(console: Console, worth: Sequence[PreparedTask], question: StudyS
         "the test stops earlier where it can. Provable: the share of pairs whose scores may "
         "differ and an equal candidate still be shown with 80 % power."
     )
-    for line in judge_plan_lines(worth, question):
-        console.print(line)
+    for line in (*judge_plan_lines(worth, question), *opinion_plan_lines(worth)):
+        console.print(line, soft_wrap=True)
 
 
 @contextmanager
@@ -135,6 +136,8 @@ def print_results(
     for result in results:
         if result.cascade is not None:
             console.print(curve_table(result.task, result.cascade))
+        if result.detectors:
+            console.print(detector_table(result.task, result.detectors))
         for line in remarks(result, marks.get(result.task, ())):
             console.print(f"  {result.task}: {line}", soft_wrap=True)
     if question.system is not None:
@@ -211,6 +214,7 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines += cascade_lines(result.cascade)
     elif result.no_cascade is not None:
         lines.append(result.no_cascade)
+    lines += left_out_lines(result.detectors, result.sought)
     if result.outcome in (Outcome.ROUTE, Outcome.CASCADE) and not fingerprints:
         lines.append(
             "its requests cannot be told from other tasks' by what they say: clients must send "

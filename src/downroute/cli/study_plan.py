@@ -76,6 +76,7 @@ def plan_json(
             "power": [p._asdict() for p in t.plan.prospects],
             "cost_usd_most": t.plan.cost_usd,
             "cost_usd_expected": t.plan.expected_usd,
+            "second_opinions": [asdict(o) for o in t.plan.opinions],
             "left_out": dict(t.left_out),
             "unfit": t.unfit,
         }

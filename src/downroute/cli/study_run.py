@@ -70,6 +70,8 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
     asked_models = [*map(question.model_of, question.candidates)]
     if wishes.floor or wishes.from_file is not None:
         asked_models.append(question.baseline)
+    if question.helper is not None:
+        asked_models.append(question.helper)
     refuse_unpriced(asked_models, prices.rates, question.budget_usd)
 
     def rates(name: str) -> Rates | None:
@@ -122,6 +124,8 @@ def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> in
         started_at = time.time()
         asked = {c: whom(question.model_of(c), settings, wishes) for c in question.candidates}
         asked |= {m: whom(m, settings, wishes) for m in judge_models(worth, settings)}
+        if question.helper is not None:
+            asked[question.helper] = whom(question.helper, settings, wishes)
         if question.floor:
             asked[question.baseline] = whom(question.baseline, settings, wishes)
         how = {
@@ -165,11 +169,12 @@ async def _measure(
         asking = Asking(question, settings, wishes, stack, rates)
         candidates = [await asking.candidate(name) for name in question.candidates]
         baseline = await asking.baseline() if question.floor else None
-        judges = {m: await asking.judge(m) for m in judge_models(worth, settings)}
+        judges = {m: await asking.other(m) for m in judge_models(worth, settings)}
+        helper = None if question.helper is None else await asking.other(question.helper)
         with progress_bars(console, worth, question) as progress:
             paying = Paying(study_id, store.journal, budget, progress)
             return await run(
-                worth, candidates, paying, question, settings, grades, baseline, judges
+                worth, candidates, paying, question, settings, grades, baseline, judges, helper
             )
 
 

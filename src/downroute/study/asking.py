@@ -68,11 +68,21 @@ class Paying:
 
 
 class AskingOnce:
-    """One model asked for one purpose, each body once: from the journal where that has it."""
+    """One model asked for one purpose, each body once: from the journal where that has it, where
+    it was asked for one of the purposes ``also``, too."""
 
-    def __init__(self, asked: Candidate, purpose: Purpose, paying: Paying, *, logprobs: bool):
+    def __init__(
+        self,
+        asked: Candidate,
+        purpose: Purpose,
+        paying: Paying,
+        *,
+        logprobs: bool,
+        also: Sequence[Purpose] = (),
+    ):
         self._candidate = asked
         self._purpose = purpose
+        self._also = also
         self._paying = paying
         self._logprobs = logprobs
         self.faults = FaultRun(asked.model)
@@ -86,8 +96,9 @@ class AskingOnce:
             TaskStoppedError: every call fails the same way.
         """
         sent = [self._candidate.adapt(body) for body in bodies]
-        keys = [self._key(body, repeat) for body in sent]
-        entry = known(keys, self._paying)
+        keys = [self._key(body, repeat, self._purpose) for body in sent]
+        others = [self._key(body, repeat, p) for p in self._also for body in sent]
+        entry = known([*others, *keys], self._paying)
         if entry is not None:
             self.faults.proven = self.faults.proven or entry.error is None
             return entry
@@ -104,12 +115,12 @@ class AskingOnce:
         self.faults.see(reply)
         return entry
 
-    def _key(self, body: Mapping[str, Json], repeat: int) -> JournalKey:
+    def _key(self, body: Mapping[str, Json], repeat: int, purpose: Purpose) -> JournalKey:
         return JournalKey(
             upstream=self._candidate.upstream,
             model=self._candidate.asked_as or self._candidate.model,
             request_digest=digest(body),
-            purpose=self._purpose,
+            purpose=purpose,
             repeat=repeat,
         )
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from downroute.stats.fixed_sequence import FRACTIONS, tango_z_many, walk
 from downroute.stats.sequential import bounds, default_looks
+from downroute.study.beside import oracle, random_saving, random_share
 from downroute.study.calibration import (
     LEAST_SAVING,
     Calibration,
     calibrate,
-    holds,
     in_sample,
     route_risk,
 )
+from downroute.study.detectors import paying_checks, rejecting
 from downroute.study.look import Rules
 from downroute.study.trial import Bools, Trial
 from downroute.study.verdict import Judgement, Outcome, judge
@@ -73,10 +73,11 @@ def repetitions(experiment: Experiment) -> Iterator[dict[str, Decided]]:
     """What every rule decides, one repetition after the other."""
     trial = experiment.trial
     rng = np.random.default_rng(experiment.seed)
+    best = oracle(trial, rules_of(experiment, trial.n))
     known = {
         "always_baseline": _judged(experiment, None, Outcome.KEEP, np.ones(trial.n, bool)),
         "always_candidate": _judged(experiment, None, Outcome.ROUTE, np.zeros(trial.n, bool)),
-        "oracle": _judged(experiment, None, _kind(oracle(experiment)), oracle(experiment)),
+        "oracle": _judged(experiment, None, _kind(best), best),
     }
     size = min(experiment.examples, trial.n)
     for _ in range(experiment.repetitions):
@@ -121,10 +122,12 @@ def _cascaded(
     used = judgement.looks[-1].examples
     if worth_calibrating(sample):
         used = sample.n
-        found = calibrate(sample, rules, last_bound(rules), seed=experiment.seed)
+        checks = paying_checks(sample)
+        held = rejecting(sample, checks)
+        found = calibrate(held, rules, last_bound(rules), seed=experiment.seed)
         if found is not None and pays(found):
-            route = found.route("", "candidate", "baseline")
-            escalated, asked = route_risk(route, trial)
+            route = found.route("", "candidate", "baseline", checks)
+            escalated, asked = route_risk(route, rejecting(trial, checks))
             purpose = found.ordering.option.purpose
             saving = trial.saving(escalated, asked, purpose)
             return _judged(experiment, draw, Outcome.CASCADE, escalated, saving=saving)
@@ -156,48 +159,19 @@ def _mixed(
     calibrated as a cascade is, with the lot as its score."""
     trial = experiment.trial
     lot = rng.permutation(sample.n) / sample.n
-    z_bound = last_bound(rules)
-    if sample.binary and sample.weights is None and not rules.relative:
-        kept = lot[None, :] >= np.asarray(FRACTIONS)[:, None]
-        b = (kept & (sample.baseline > sample.candidate)).sum(axis=1).astype(np.float64)
-        c = (kept & (sample.baseline < sample.candidate)).sum(axis=1).astype(np.float64)
-        shown = tango_z_many(b, c, sample.n, rules.margin) < z_bound
-        passed = walk(lambda k: bool(shown[k]), len(FRACTIONS))
-    else:
-        passed = walk(
-            lambda k: holds(sample, np.asarray(lot < FRACTIONS[k]), rules, z_bound), len(FRACTIONS)
-        )
-    share = FRACTIONS[passed - 1] if passed else 1.0
-    nobody = np.zeros(trial.n, bool)
-    whole = trial.saving(nobody, nobody)
-    saving = None if whole is None else (1.0 - share) * whole
+    share = random_share(sample, lot, rules, last_bound(rules))
+    saving = random_saving(trial, share)
     outcome = Outcome.CASCADE if saving is not None and saving >= LEAST_SAVING else Outcome.KEEP
     if outcome is Outcome.KEEP:
         return _judged(experiment, draw, outcome, np.ones(trial.n, bool))
     return Decided(
         outcome,
-        (1.0 - share) * trial.gap(nobody, rules),
+        (1.0 - share) * trial.gap(np.zeros(trial.n, bool), rules),
         saving,
         share,
         sample.n,
         int(experiment.differs[draw.places].sum()),
     )
-
-
-def oracle(experiment: Experiment) -> Bools:
-    """The fewest escalations that keep the true gap within the margin, by knowing every score:
-    where most is won for the money first."""
-    trial = experiment.trial
-    lost = trial.gap(np.zeros(trial.n, bool), rules_of(experiment, trial.n)) - experiment.margin
-    escalated = np.zeros(trial.n, bool)
-    if lost <= 0:
-        return escalated
-    scale = trial.baseline.mean() if experiment.relative else 1.0
-    worth = trial.gain / np.where(np.isfinite(trial.baseline_usd), trial.baseline_usd, 1.0)
-    order = np.argsort(-worth, kind="stable")
-    won = np.cumsum(trial.gain[order]) / trial.n / max(float(scale), 1e-12)
-    escalated[order[: int(np.searchsorted(won, lost - 1e-12)) + 1]] = True
-    return escalated
 
 
 def _kind(escalated: Bools) -> Outcome:

@@ -11,6 +11,7 @@ from downroute.money.savings import RouteCost
 from downroute.records import Json, LinearScore, Route
 from downroute.stats.detector import auroc
 from downroute.stats.interval import Interval
+from downroute.study.beside import oracle, random_saving, random_share
 from downroute.study.calibration import Calibration
 from downroute.study.look import Rules
 from downroute.study.trial import Array, Bools, Trial
@@ -35,7 +36,8 @@ class CurvePoint:
 class CascadeReport:
     """A cascade as it was shown. ``wrong_per_1000`` are answers accepted that the baseline would
     have got right; ``recall`` the share of such answers that are escalated. Times in seconds,
-    ``None`` where they were not recorded."""
+    ``None`` where they were not recorded; ``first_word_s`` is the median of accepted answers,
+    which a stream holds back until they are checked."""
 
     route: Route
     point: CurvePoint
@@ -51,7 +53,10 @@ class CascadeReport:
     all_candidate: CurvePoint
     latency_p50_s: float | None
     latency_p95_s: float | None
-    detectors: tuple[tuple[str, float], ...]
+    random_split: CurvePoint
+    oracle: CurvePoint
+    first_word_s: float | None
+    baseline_p95_s: float | None
 
     def as_json(self) -> dict[str, Json]:
         """As ``study --json`` prints it and the ledger keeps it."""
@@ -70,7 +75,10 @@ class CascadeReport:
             "break_even_escalation": self.break_even,
             "latency_p50_s": self.latency_p50_s,
             "latency_p95_s": self.latency_p95_s,
-            "detectors": dict(self.detectors),
+            "first_word_s": self.first_word_s,
+            "baseline_latency_p95_s": self.baseline_p95_s,
+            "random_split": _point(self.random_split),
+            "oracle": _point(self.oracle),
             "guarantee": GUARANTEE,
         }
 
@@ -93,7 +101,10 @@ def cascade_report(found: Calibration, rules: Rules, z_bound: float, route: Rout
 
     finite = np.nan_to_num(ordering.risk, posinf=1e12, neginf=-1e12)
     times = trial.candidate_s + np.where(escalated, trial.baseline_s, 0.0)
-    known = times[np.isfinite(times)]
+    first = trial.candidate_s[~escalated]
+    if ordering.option.purpose is not None:
+        asked = np.where(ordering.asked, trial.paid[ordering.option.purpose].latency_s, 0.0)
+        times, first = times + asked, first + asked[~escalated]
     return CascadeReport(
         route=route,
         point=at(escalated, passed=True),
@@ -107,33 +118,50 @@ def cascade_report(found: Calibration, rules: Rules, z_bound: float, route: Rout
         wrong_per_1000=1000.0 * float((~escalated & gain).mean()),
         break_even=_break_even(trial),
         all_candidate=at(nobody, passed=False),
-        latency_p50_s=float(np.median(known)) if len(known) == trial.n else None,
-        latency_p95_s=float(np.quantile(known, 0.95)) if len(known) == trial.n else None,
-        detectors=detectors(trial),
+        latency_p50_s=_quantile(times, 0.5),
+        latency_p95_s=_quantile(times, 0.95),
+        random_split=_random_split(trial, rules, z_bound),
+        oracle=_oracle(trial, rules, z_bound),
+        first_word_s=_quantile(first, 0.5),
+        baseline_p95_s=_quantile(trial.baseline_s, 0.95),
     )
 
 
-def detectors(trial: Trial, most: int = 10) -> tuple[tuple[str, float], ...]:
-    """Each signal as a detector of answers that would gain: its AUROC, the farthest from chance
-    first. Below 0.5 a low value is the warning."""
-    gain = trial.gain > 0
-    found = []
-    for name, values in trial.signals.items():
-        known = np.isfinite(values)
-        area = auroc(values[known], gain[known]) if known.mean() >= 0.5 else None
-        if area is not None and values[known].std() > 0:
-            found.append((name, area))
-    return tuple(sorted(found, key=lambda pair: -abs(pair[1] - 0.5))[:most])
+def _random_split(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
+    """A share of requests chosen by lot, as large as has to go to the baseline to hold the margin;
+    its gap is that of one such lot."""
+    lot = np.random.default_rng(rules.seed).permutation(trial.n) / trial.n
+    share = random_share(trial, lot, rules, z_bound)
+    gap = trial.served(np.asarray(lot < share)).interval(-z_bound, rules)
+    return CurvePoint(share, gap, random_saving(trial, share), passed=gap.high < rules.margin)
 
 
-def why_not(trial: Trial, found: Calibration | None, least: float) -> str:
-    """Why no cascade is offered, in words."""
+def _oracle(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
+    """What knowing every score would do on these very pairs; no test stands behind it."""
+    escalated = oracle(trial, rules)
+    nobody = np.zeros(trial.n, bool)
+    gap = trial.served(escalated).interval(-z_bound, rules)
+    return CurvePoint(float(escalated.mean()), gap, trial.saving(escalated, nobody), passed=False)
+
+
+def _quantile(seconds: Array, share: float) -> float | None:
+    return (
+        float(np.quantile(seconds, share)) if len(seconds) and np.isfinite(seconds).all() else None
+    )
+
+
+def why_not(
+    trial: Trial, found: Calibration | None, least: float, quality: float | None = None
+) -> str:
+    """Why no cascade is offered, in words; ``quality`` is the mean score asked of it."""
     ratio = _mean(trial.candidate_usd) / max(_mean(trial.baseline_usd), 1e-30)
     if ratio > 1.0 - least:
         return f"a cascade loses here because the candidate costs {ratio:.0%} of the baseline"
     if found is None:
         return "no cascade: no signal tells its wrong answers from its right ones"
     if found.point is None:
+        if quality is not None and any(p.passed for p in found.points):
+            return f"no cascade: none that is shown has a mean score of {quality:g}"
         return "no cascade: not even nearly all answers escalated is shown to hold the margin"
     escalated = found.escalated()
     gain = found.trial.gain > 0

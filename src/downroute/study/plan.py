@@ -26,6 +26,17 @@ class JudgingPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class OpinionPlan:
+    """Second opinions of one kind, were all asked for: the ``purpose``, who gives them, at most so
+    many ``calls`` and their estimated cost, ``None`` without a price or token counts."""
+
+    purpose: str
+    model: str
+    calls: int
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskPlan:
     """``pairs`` is the most that will be measured, ``looks`` where the test may stop earlier.
     ``provable`` is the largest share of pairs that may differ in score and still let a truly
@@ -50,6 +61,8 @@ class TaskPlan:
     """What asking the baseline again on a tenth of the examples costs on top, at most."""
 
     judging: JudgingPlan | None = None
+    opinions: tuple[OpinionPlan, ...] = ()
+    """Second opinions that a cascade may ask for; on top of the other figures."""
 
     @property
     def expected_pairs(self) -> float:

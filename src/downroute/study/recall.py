@@ -133,9 +133,10 @@ def rejudge(
         names = question.candidates if only is None else (only,)
         candidates = [memory.candidate(name) for name in names]
         baseline = memory.candidate(question.baseline) if question.floor and only is None else None
+        helper = None if question.helper is None else memory.candidate(question.helper)
         (finding,) = await run(
             [task], candidates, _reading(answers), question, memory.config, grades,
-            baseline, memory.judges(task),
+            baseline, memory.judges(task), helper,
         )  # fmt: skip
         return finding
 

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from downroute.records import Json
 from downroute.stats.interval import Interval
 from downroute.study.curve import CascadeReport
+from downroute.study.detectors import Graded
 from downroute.study.guardrails import Guardrail
 from downroute.study.judge_report import JudgeReport
 from downroute.study.look import Look
 from downroute.study.narrowing import Narrowing
+from downroute.study.opinions import Sought
 from downroute.study.saving import Saving
 from downroute.study.slices import Slice
 from downroute.study.verdict import Outcome, Stopped
@@ -86,6 +88,10 @@ class TaskResult:
     cascade_saving: Saving | None = None
     no_cascade: str | None = None
     """Why none is offered, where one was looked for."""
+    detectors: tuple[Graded, ...] = ()
+    """Checks and signals, graded where a cascade was looked for."""
+    sought: tuple[Sought, ...] = ()
+    """What became of second opinions there."""
     message: str | None = None
     evidence: Mapping[str, Json] | None = None
     others: tuple[TaskResult, ...] = ()
@@ -165,6 +171,8 @@ class TaskResult:
             "judge": None if self.judge is None else self.judge.as_json(),
             "cascade": None if self.cascade is None else self.cascade.as_json(),
             "no_cascade": self.no_cascade,
+            "detectors": [d.as_json() for d in self.detectors],
+            "second_opinions": [s.as_json() for s in self.sought],
             "guardrails": [g.as_json() for g in self.guardrails],
             "message": self.message,
             "evidence": None if self.evidence is None else dict(self.evidence),

@@ -109,7 +109,10 @@ def route_entries(result: TaskResult, fingerprints: Sequence[str]) -> list[dict[
         "evidence": result.evidence,
     }
     if result.cascade is not None:
-        inside["escalate"] = escalate_entry(result.cascade.route)
+        route = result.cascade.route
+        if route.checks:
+            inside["checks"] = [spec.name for spec in route.checks]
+        inside["escalate"] = escalate_entry(route)
     if narrowed is None:
         return [inside]
     outside = {k: v for k, v in inside.items() if k != "when"}

@@ -32,6 +32,16 @@ class StudySettings:
     seed: int = 0
     cascade: bool = True
     """Whether a cascade is looked for where the candidate alone is not shown."""
+    self_check: bool = True
+    """Whether a cascade's candidate may be asked what it thinks of its own answers."""
+    helper: str | None = None
+    """The model whose agreement with the candidate a cascade may ask for."""
+    strict: bool = False
+    """Fit a cascade's score on one half of the pairs and test it on the other."""
+    target_escalation: float | None = None
+    """Of the cascades that are shown take the one that escalates about this share."""
+    target_quality: float | None = None
+    """Of the cascades that are shown take the cheapest whose mean score is so high."""
     calls_per_month: float | None = None
     repeats: int = 1
     floor: bool = False

@@ -19,7 +19,7 @@ from downroute.config import Settings
 from downroute.errors import BudgetError, DownrouteError, TaskStoppedError, UsageError
 from downroute.money.rates import Rates
 from downroute.prompts import digest
-from downroute.records import Example, Json, Measurement
+from downroute.records import Example, Json, Measurement, Purpose
 from downroute.routing.measured_on import prompt_mark, prompts_of
 from downroute.routing.policy import merge_routes
 from downroute.store import Store
@@ -37,6 +37,7 @@ from downroute.study.labels import ask_for_labels, next_batch
 from downroute.study.look import Rules
 from downroute.study.measurement import Manner, Measuring
 from downroute.study.narrowing import narrow
+from downroute.study.opinions_plan import with_opinions
 from downroute.study.pairs import Pair, PairScore, pair_up
 from downroute.study.plan import plan_task
 from downroute.study.prepared import PreparedTask
@@ -93,6 +94,8 @@ def prepare(
         if choice.asked is not None:
             times = len(question.candidates)
             plan = with_judge(plan, choice.asked, picked, price, config.judge_of(name), times)
+        if looks_for_cascades(choice, question, plan.looks) and question.system is None:
+            plan = with_opinions(plan, picked, question, rates)
         prepared.append(
             PreparedTask(
                 found=entry,
@@ -124,9 +127,10 @@ async def run(
     grades: Mapping[str, PairScore],
     baseline: Candidate | None = None,
     judges: Mapping[str, Candidate] | None = None,
+    helper: Candidate | None = None,
 ) -> list[Finding]:
     """All tasks at once, each candidate in turn (cheapest first) until one is shown; where
-    ``baseline`` is given, it is then held against itself."""
+    ``baseline`` is given, it is then held against itself. ``helper`` gives second opinions."""
     ordered = sorted(candidates, key=lambda candidate: price_order(candidate.rates))
 
     async def one(task: PreparedTask) -> Finding:
@@ -135,7 +139,7 @@ async def run(
             # Many tasks keep the slots busy by themselves; asking ahead would only cost more.
             ahead = candidate.concurrency // len(worth)
             finding = await study_task(
-                task, candidate, paying, question, config, grades, ahead, judges or {}
+                task, candidate, paying, question, config, grades, ahead, judges or {}, helper
             )
             findings.append(finding)
             if finding.result.outcome is Outcome.ROUTE:
@@ -161,6 +165,7 @@ async def study_task(
     grades: Mapping[str, PairScore],
     lookahead: int = 0,
     judges: Mapping[str, Candidate] | None = None,
+    helper: Candidate | None = None,
 ) -> Finding:
     """One task, one candidate: look after look until the pairs decide or nothing is left.
 
@@ -170,7 +175,7 @@ async def study_task(
     manner = Manner(
         question.repeats,
         failed_call=failed_call_of(task.name, config),
-        logprobs=looks_for_cascades(task, question, rules),
+        logprobs=looks_for_cascades(task.choice, question, rules.schedule),
     )
     judging = judging_of(task, candidate, paying, question, config, judges or {})
     measuring = Measuring(task.name, candidate, paying, manner)
@@ -253,8 +258,10 @@ async def study_task(
     # Pairs that wait for a grade are those that differ: without them nothing can be calibrated.
     cascading = cascading and not any(p.to_grade for p in pairs[:last])
     if cascading and result.outcome is not Outcome.ROUTE and len(measured) >= last:
-        monthly = task.found.calls_per_month
-        result = with_cascade(result, pairs[:last], task.examples, measured[:last], rules, monthly)
+        givers = givers_of(candidate, helper, question)
+        result = await with_cascade(
+            result, task, pairs[:last], measured[:last], question, rules, givers, paying
+        )
     if stop is not None or unlooked is not None:
         result = replace(result, message=unlooked if stop is None else str(stop))
     until = len(pairs) if narrowing is None else narrowing.explored
@@ -276,6 +283,18 @@ def judging_of(
     wanted = config.judge_of(task.name)
     judge = judges[wanted.model or ""]
     return Judging(scorer, judge, paying, question.baseline, candidate.model, wanted.repeats)
+
+
+def givers_of(
+    candidate: Candidate, helper: Candidate | None, question: StudySettings
+) -> dict[Purpose, Candidate]:
+    """Who may be asked for second opinions. With a new prompt nobody: no route can ask it."""
+    if question.system is not None:
+        return {}
+    givers = {Purpose.SELF_CHECK: candidate} if question.self_check else {}
+    if helper is not None and helper.model != candidate.model:
+        givers[Purpose.HELPER] = helper
+    return givers
 
 
 def best_of(findings: Sequence[Finding]) -> Finding:
