@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from downroute.answers.openai_chat import usage_from_completion
 from downroute.gateway.ask import Ask
@@ -138,7 +139,8 @@ class Asking:
         def answered(error: str | None = None) -> tuple[Attempt, Sequence[Answer]]:
             error = error or (ERROR_IN_STREAM if reader.error else None)
             completion = reader.completion() if ask.judge else reader.outcome()
-            return self._answered(ask, reply.status, completion, first_byte_s, error)
+            whole = reader.whole
+            return self._answered(ask, reply.status, completion, first_byte_s, error, whole=whole)
 
         exchange = Exchange(ask.begun(reply.status), reply.status, reply.headers)
         if ask.judge or reader.error:
@@ -156,10 +158,15 @@ class Asking:
         completion: Mapping[str, Json] | None,
         first_byte_s: float | None = None,
         error: str | None = None,
+        *,
+        whole: bool = True,
     ) -> tuple[Attempt, Sequence[Answer]]:
         """The attempt that brought ``completion``, judged where it is to be, with the answers that
-        were judged."""
+        were judged. Of what is not ``whole`` nobody knows how many tokens are billed: what was
+        stated before its end was counted up to there."""
         usage = usage_from_completion(completion) if completion else Usage()
+        if not whole:
+            usage = replace(usage, output_tokens=None, reasoning_tokens=None)
         if error is None and not (completion and completion["choices"]):
             error = NO_COMPLETION
         found = UNJUDGED

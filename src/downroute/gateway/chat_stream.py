@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from downroute.gateway.sse import EventSplitter
-from downroute.gateway.upstream import Fault, NoReplyError, UpstreamReply
+from downroute.gateway.upstream import (
+    LARGEST_REPLY_BYTES,
+    Fault,
+    NoReplyError,
+    UpstreamReply,
+)
 from downroute.gateway.wire import Reader
+
+LONGEST_EVENT_BYTES = 32 * 2**20
+"""A stream is given up in the middle of an event that is longer: nobody can hold it."""
 
 
 class ChatStream:
@@ -24,7 +32,7 @@ class ChatStream:
             NoReplyError: the stream broke off, took too long, or ended before the answer did.
         """
         while not self._over:
-            chunk = await anext(self._chunks, None)
+            chunk = await self._chunk()
             if chunk is None:
                 self._over = True
                 rest = self._splitter.rest()
@@ -35,13 +43,27 @@ class ChatStream:
                 events = [self.reader.take(event) for event in self._splitter.feed(chunk)]
             if events:
                 return events
+            if self._splitter.held_bytes > LONGEST_EVENT_BYTES:
+                raise NoReplyError(Fault.BROKEN, "an event of its stream does not end")
         return None
+
+    async def _chunk(self) -> bytes | None:
+        """The next bytes. What goes wrong after the end mark is no harm any more."""
+        try:
+            return await anext(self._chunks, None)
+        except NoReplyError:
+            if self.reader.done:
+                return None
+            raise
 
     async def read(self, first: list[bytes]) -> bytes:
         """The whole stream, ``first`` being the events already taken; raises as `next` does."""
-        gathered = list(first)
+        gathered, size = list(first), sum(map(len, first))
         while (events := await self.next()) is not None:
             gathered += events
+            size += sum(map(len, events))
+            if size > LARGEST_REPLY_BYTES:
+                raise NoReplyError(Fault.BROKEN, "its stream is too long to be held back")
         return b"".join(gathered)
 
     def close(self) -> None:

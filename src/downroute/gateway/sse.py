@@ -41,6 +41,11 @@ class EventSplitter:
             start = end.end()
         self._rest = data[start:]
 
+    @property
+    def held_bytes(self) -> int:
+        """How much there is of an event whose end is still to come."""
+        return len(self._rest)
+
     def rest(self) -> bytes:
         """What came after the last whole event."""
         return self._rest

@@ -9,6 +9,9 @@ from typing import NamedTuple, Protocol
 from downroute.errors import UpstreamError
 from downroute.gateway.message import Headers
 
+LARGEST_REPLY_BYTES = 256 * 2**20
+"""A reply that is read as a whole is given up beyond this."""
+
 
 class Fault(StrEnum):
     """Why no whole HTTP reply came."""

@@ -9,10 +9,8 @@ from typing import cast
 from downroute.gateway.message import Headers
 from downroute.gateway.transport.reply_parser import ReplyParser
 from downroute.gateway.transport.unpacking import Unpacking, unpacking
-from downroute.gateway.upstream import Fault, NoReplyError, Patience
+from downroute.gateway.upstream import LARGEST_REPLY_BYTES, Fault, NoReplyError, Patience
 
-LARGEST_REPLY_BYTES = 256 * 2**20
-"""A reply that is read as a whole is given up beyond this."""
 _AHEAD_BYTES = 256 * 1024
 """How much of a stream may wait to be taken before the upstream has to wait."""
 
