@@ -30,6 +30,9 @@ SIZES = ((1, 1.0), (3, 3.0), (8, 8.0), (15, 15.0), (15, 60.0))
 RARE = 0.01
 """A signal that is missing in fewer (or present in fewer) has no indicator of its own."""
 DIGITS = 4
+NEGLIGIBLE = 1e-3
+"""A signal whose weight, in standard deviations of its own, is this small a share of the largest
+is left out: people read the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +170,11 @@ def _forward(matrix: Array, gain: Array) -> Labels:
 
 def _linear(made: Columns, slopes: Array) -> LinearScore:
     raw = slopes[1:] / made.spread
-    used = [j for j in np.argsort(-np.abs(slopes[1:])) if slopes[1 + j] != 0.0][:MOST_SIGNALS]
+    least = NEGLIGIBLE * np.abs(slopes[1:]).max(initial=0.0)
+    used = [j for j in np.argsort(-np.abs(slopes[1:])) if abs(slopes[1 + j]) > least][:MOST_SIGNALS]
     weights = {made.names[j]: _rounded(float(raw[j])) for j in used}
-    intercept = float(slopes[0] - (raw * made.centre).sum())
+    # A signal left out counts as its mean.
+    intercept = float(slopes[0] - (raw * made.centre)[used].sum())
     plain = {name.removesuffix(MISSING) for name in weights}
     impute = {name: value for name, value in made.impute.items() if name in plain}
     return LinearScore(_rounded(intercept), weights, 0.0, impute)

@@ -103,7 +103,10 @@ async def sift(
             kind.why = "not asked: what it would cost is not known"
             continue
         if not has_room(trial, kind.purpose, usd, margin, seed):
-            kind.why = "not asked: even if it were never wrong it would not save clearly more"
+            kind.why = (
+                f"not asked: on the first {len(pilot)} answers one that is never wrong would not "
+                "have saved clearly more"
+            )
             continue
         await _ask(kind, pilot, paying)
     heard = [kind for kind in kinds if not kind.why]
