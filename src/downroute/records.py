@@ -245,6 +245,8 @@ class Measurement:
     usage: Usage = Usage()
     cost_usd: float | None = None
     latency_s: float | None = None
+    unanswered: int = 0
+    """Tries before this answer that brought none and may have been billed all the same."""
     error: str | None = None
     snapshot: str | None = None
     more: tuple[Measurement, ...] = ()

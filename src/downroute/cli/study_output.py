@@ -129,9 +129,10 @@ def print_results(
     kind = "of the baseline's score" if question.relative else "points"
     margin = f"{question.margin * 100:g} {'% ' if question.relative else ''}{kind}"
     title = f"{question.baseline} → {', '.join(question.candidates)}, margin {margin}"
-    columns = ["task", "shape", "pairs", "graded", "scores", "gap in points", "verdict", "saving"]
+    columns = ["task", "shape", "pairs", "graded", "scores", "gap in points",
+               "USD per right", "verdict", "saving"]  # fmt: skip
     rows = [_row(result) for result in results]
-    console.print(make_table(title, columns, rows, numbers=columns[2:6]))
+    console.print(make_table(title, columns, rows, numbers=columns[2:7]))
     marks = {t.name: t.fingerprints for t in worth}
     for result in results:
         if result.cascade is not None:
@@ -193,6 +194,9 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append("the estimated gap is not below the margin; more pairs would not help")
     if result.judge is not None:
         lines += judge_lines(result.judge)
+    biased = None if result.length_bias is None else result.length_bias.warning()
+    if biased is not None:
+        lines.append(biased)
     if result.stands_among_all is False:
         lines.append(
             "shown by itself, but not among all tasks measured together (Benjamini–Hochberg, "
@@ -236,17 +240,11 @@ def floor_line(baseline: str, floor: Floor) -> str:
 
 
 def _break_lines(result: TaskResult) -> list[str]:
-    found = result.narrowing
+    # What fresh pairs did not confirm is no finding; it stands in --json as exploratory.
+    found = result.narrowed
     if found is None:
         return []
     beyond = f"beyond, {found.outside.pairs} pairs, gap {points(found.outside.interval)}"
-    if result.narrowed is None:
-        if found.confirmed:
-            return []
-        return [
-            f"perhaps {found.words()} ({beyond}): {len(found.fresh)} fresh pairs inside did not "
-            "confirm it"
-        ]
     why = "; the whole task was shown, and this is its better part"
     if found.judgement is not None and found.whole is not None:
         why = (
@@ -266,7 +264,8 @@ def gap(result: TaskResult) -> str:
 
 
 def _row(result: TaskResult) -> list[str | Text]:
-    scores = [result.scores.get(m) for m in (result.baseline, result.candidate)]
+    models = (result.baseline, result.candidate)
+    scores = [result.scores.get(m) for m in models]
     saving = "—"
     paid = result.route_saving
     if paid is not None:
@@ -281,6 +280,7 @@ def _row(result: TaskResult) -> list[str | Text]:
         str(result.graded),
         " → ".join("—" if s is None else f"{s:.3f}" for s in scores),
         gap(result),
+        " → ".join(usd(result.cost_per_right_usd.get(m)) for m in models),
         Text(result.verdict, style=STYLE[result.outcome]),
         saving,
     ]

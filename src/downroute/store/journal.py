@@ -44,7 +44,7 @@ class JournalEntry:
     tries: int = 1
     """How often the upstream was tried; from `Journal.get`, over all asks of the key."""
     unanswered: int = 0
-    """Tries that brought no usable answer and may have been billed all the same."""
+    """Tries that brought no usable answer and may have been billed all the same; likewise."""
 
 
 class Ask(NamedTuple):
@@ -159,7 +159,7 @@ def _get(connection: sqlite3.Connection, key: JournalKey) -> JournalEntry | None
     row = connection.execute(_GET, _key_row(key)).fetchone()
     if row is None:
         return None
-    cost_usd, latency_s, status, error, tries = row[6:]
+    cost_usd, latency_s, status, error, tries, unanswered = row[6:]
     return JournalEntry(
         body=load(row[0]),
         usage=usage_from_row(row[1:6]),
@@ -168,6 +168,7 @@ def _get(connection: sqlite3.Connection, key: JournalKey) -> JournalEntry | None
         status=status,
         error=error,
         tries=tries,
+        unanswered=unanswered,
     )
 
 
@@ -189,7 +190,7 @@ _FINISH = f"""
 _GET = f"""
     WITH same AS (SELECT * FROM asks WHERE {_IS_KEY})
     SELECT answer, {_USAGE}, cost_usd, latency_s, status, error,
-           (SELECT sum(coalesce(tries, 1)) FROM same)
+           (SELECT sum(coalesce(tries, 1)) FROM same), (SELECT sum(unanswered) FROM same)
     FROM same WHERE finished_at IS NOT NULL ORDER BY n DESC LIMIT 1"""
 _UPSTREAMS = "SELECT DISTINCT upstream FROM asks WHERE model = ? ORDER BY upstream"
 _UNFINISHED = f"""

@@ -9,8 +9,10 @@ from downroute.prompts import digest
 from downroute.records import Example, Measurement
 from downroute.scoring.judge import Pairwise
 from downroute.stats.planning import more_pairs_graded
+from downroute.study.answer_costs import mean_costs
 from downroute.study.guardrails import Guardrail, guardrails
 from downroute.study.judge_report import Heard, refusal, report
+from downroute.study.length_bias import length_bias
 from downroute.study.look import Look, Rules, Scores, discordance
 from downroute.study.narrowing import Narrowing
 from downroute.study.pairs import Pair
@@ -95,6 +97,10 @@ def result_of(
         ),
         weighted_gap=weighted_gap(seen),
         guardrails=_guardrails(task, answered, by_id, narrowing),
+        mean_cost_usd=dict(
+            zip((question.baseline, candidate), mean_costs(seen, by_id, measured), strict=True)
+        ),
+        length_bias=length_bias(seen, by_id, measured),
     )
     if heard is not None:
         result = _with_judge(result, task, heard, rules, seen)

@@ -34,6 +34,8 @@ class Verdicts:
 
     scores: PairScore | None
     unscored: str | None = None
+    why: tuple[str | None, str | None] = (None, None)
+    """The reasons the judge gave."""
 
 
 class Judging:
@@ -106,7 +108,9 @@ class Judging:
         if found.scores is None:
             return Pair(example.id, key, None, unscored=found.unscored)
         first, second = found.scores
-        judged = Pair(example.id, key, first - second, first, second, judged=found.scores)
+        judged = Pair(
+            example.id, key, first - second, first, second, judged=found.scores, why=found.why
+        )
         return with_grade(judged, grades)
 
     def heard(self) -> judge_report.Heard:
@@ -173,7 +177,7 @@ class Judging:
             if first.value is not None:
                 model, fault = self._candidate, second
             return Verdicts(None, f"{model}: {fault.reason}")
-        return Verdicts((first.value, second.value))
+        return Verdicts((first.value, second.value), why=(first.reason, second.reason))
 
     async def _compared(
         self, scorer: Pairwise, example: Example, answer: Answer, repeat: int
@@ -188,7 +192,7 @@ class Judging:
             self._counts["both orders"] += 1
             self._counts["flipped"] += flipped
         fault = forward if forward.value is None else backward
-        return Verdicts(scores, None if scores else fault.reason)
+        return Verdicts(scores, None if scores else fault.reason, (None, forward.reason))
 
     async def _verdict(self, question: Question, repeat: int) -> Score:
         score = await self._judge.verdict(question, repeat)

@@ -142,6 +142,7 @@ def measurement(
         usage=entry.usage if entry.body is None else usage_from_completion(entry.body),
         cost_usd=entry.cost_usd,
         latency_s=entry.latency_s,
+        unanswered=entry.unanswered,
         error=entry.error,
         snapshot=snapshot,
     )

@@ -34,6 +34,9 @@ class Pair:
     certain: bool = False
     judged: PairScore | None = None
     """What a judge made of both answers, whatever people say of them."""
+    why: tuple[str | None, str | None] = (None, None)
+    """What the scorer says of the baseline's and of the candidate's answer, where it says more
+    than a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +158,11 @@ def _scored(example: Example, baseline: str, measured: Measurement, judge: Judge
     if first.value is None or second.value is None:
         model, fault = (baseline, first) if first.value is None else (measured.model, second)
         return Pair(example.id, key, None, unscored=f"{model}: {fault.reason or 'not scored'}")
-    return Pair(example.id, key, first.value - second.value, first.value, second.value)
+    return Pair(
+        example.id,
+        key,
+        first.value - second.value,
+        first.value,
+        second.value,
+        why=(first.reason, second.reason),
+    )

@@ -12,6 +12,7 @@ from downroute.study.curve import CascadeReport
 from downroute.study.detectors import Graded
 from downroute.study.guardrails import Guardrail
 from downroute.study.judge_report import JudgeReport
+from downroute.study.length_bias import LengthBias
 from downroute.study.look import Look
 from downroute.study.narrowing import Narrowing
 from downroute.study.opinions import Sought
@@ -84,6 +85,9 @@ class TaskResult:
     """For a route among several tasks: whether it also stands under Benjamini–Hochberg."""
     judge: JudgeReport | None = None
     guardrails: tuple[Guardrail, ...] = ()
+    mean_cost_usd: Mapping[str, float | None] = field(default_factory=dict)
+    """Of one answer by model, retries counted."""
+    length_bias: LengthBias | None = None
     cascade: CascadeReport | None = None
     cascade_saving: Saving | None = None
     no_cascade: str | None = None
@@ -109,6 +113,17 @@ class TaskResult:
         if self.outcome is not Outcome.ROUTE or self.narrowing is None:
             return None
         return self.narrowing if self.narrowing.confirmed else None
+
+    @property
+    def cost_per_right_usd(self) -> dict[str, float | None]:
+        """What one right answer costs by model: all answers' cost over the sum of their scores, so
+        that an answer that scores a half is half a right one; ``None`` where either is not known.
+        """
+        return {
+            model: cost / score if cost is not None and score else None
+            for model, score in self.scores.items()
+            for cost in [self.mean_cost_usd.get(model)]
+        }
 
     @property
     def ungraded(self) -> int:
@@ -142,6 +157,7 @@ class TaskResult:
     def as_json(self) -> dict[str, Json]:
         kept_share = None if self.saving is None else 0.0
         saving = self.route_saving
+        confirmed = self.narrowing is not None and self.narrowing.confirmed
         month = None if saving is None else saving.month_usd
         return {
             "task": self.task,
@@ -152,11 +168,13 @@ class TaskResult:
             "graded": self.graded,
             "unscored": self.unscored,
             "scores": dict(self.scores),
+            "cost_per_right_usd": self.cost_per_right_usd,
             **_gap_json(self.interval, self.ungraded),
             "discordance": self.discordance,
             "weighted_gap": self.weighted_gap,
             "worst_slice": _slice_json(self.worst_slice),
-            "break": _break_json(self.narrowing),
+            "break": None if not confirmed else _break_json(self.narrowing),
+            "exploratory_break": None if confirmed else _break_json(self.narrowing),
             "looks": [_look_json(look) for look in self.looks],
             "stopped": self.stopped.value,
             "p_value": self.p_value,
@@ -173,6 +191,7 @@ class TaskResult:
             "no_cascade": self.no_cascade,
             "detectors": [d.as_json() for d in self.detectors],
             "second_opinions": [s.as_json() for s in self.sought],
+            "length_bias": None if self.length_bias is None else self.length_bias.as_json(),
             "guardrails": [g.as_json() for g in self.guardrails],
             "message": self.message,
             "evidence": None if self.evidence is None else dict(self.evidence),
