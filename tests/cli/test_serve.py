@@ -88,6 +88,11 @@ class Serving:
         connection.close()
         return reply
 
+    def said(self) -> str:
+        """The next line on stderr."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
+
     def end(self, number: signal.Signals) -> tuple[int, str]:
         """Send a signal; the exit code and what stood on stderr."""
         self.process.send_signal(number)
@@ -164,6 +169,24 @@ def test_told_twice_it_does_not_wait(tmp_path: Path, upstream: str) -> None:
     assert "Traceback" not in errors
     with Store.open(tmp_path / ".downroute") as store:
         assert [c.error for c in store.calls.each()] == ["cancelled"]
+
+
+def test_told_by_sighup_it_reads_its_settings_again_and_goes_on(
+    tmp_path: Path, upstream: str
+) -> None:
+    file = tmp_path / "downroute.yaml"
+    file.write_text(f"upstreams: {{only: {{base_url: '{upstream}'}}}}\n")
+    with serving(tmp_path) as gateway:
+        file.write_text("upstreams: [")
+        gateway.process.send_signal(signal.SIGHUP)
+        assert gateway.call().status == 200
+        line = gateway.said()
+        assert "config_not_taken" in line and "downroute.yaml:1:13" in line
+        file.write_text(f"upstreams: {{other: {{base_url: '{upstream}'}}}}\n")
+        gateway.process.send_signal(signal.SIGHUP)
+        assert "config_taken" in gateway.said()
+        assert gateway.call().status == 200
+        assert gateway.end(signal.SIGTERM)[0] == 0
 
 
 def wait_until_refused(port: int) -> None:

@@ -65,4 +65,4 @@ def start(loop: Loop, upstream: Upstream, tmp_path: Path) -> Iterator[Start]:
 
 
 def _gateway(settings: Settings, policy: Path, environment: Mapping[str, str]) -> Any:
-    return gateway(settings, policy, lambda: price_table(settings), environment=environment)
+    return gateway(settings, policy, price_table, environment=environment)

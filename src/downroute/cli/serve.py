@@ -14,6 +14,7 @@ from downroute.errors import ConfigError, UsageError
 from downroute.gateway.log_lines import Form
 
 if TYPE_CHECKING:
+    from downroute.config import Settings
     from downroute.gateway.service import Started
 
 
@@ -76,20 +77,26 @@ def serve(
 ) -> None:
     """Serve an OpenAI-compatible gateway that follows the policy and logs every call, until Ctrl-C.
 
-    Without a policy it observes: calls go where they are addressed, and are logged.
+    Without a policy it observes: calls go where they are addressed, and are logged. Changes of
+    policy and settings are taken over while it runs.
 
     Example: downroute serve --policy policy.yaml --port 8080
     """
     from downroute.cli.listed_prices import listed_elsewhere
     from downroute.cli.pricing import price_table
-    from downroute.config import load
+    from downroute.config import DEFAULT_PATH, load
+    from downroute.gateway.config_file import ConfigSource
     from downroute.gateway.log_lines import to_stderr
     from downroute.gateway.service import serve_until_stopped
 
-    settings = load(config, upstream=upstream)
-    if store is not None:
+    def read() -> Settings:
+        settings = load(config, upstream=upstream)
+        if store is None:
+            return settings
         kept = settings.store.model_copy(update={"path": store})
-        settings = settings.model_copy(update={"store": kept})
+        return settings.model_copy(update={"store": kept})
+
+    settings = read()
     if policy is not None and not policy.exists():
         raise ConfigError(f"{policy}: there is no such policy; leave out --policy to observe")
     address = host or settings.serve.host
@@ -107,7 +114,8 @@ def serve(
     serve_until_stopped(
         settings,
         policy or settings.policy,
-        lambda: price_table(settings, listing=listed_elsewhere),
+        lambda settings: price_table(settings, listing=listed_elsewhere),
+        source=ConfigSource(config or DEFAULT_PATH, read),
         host=address,
         port=port,
         listener=None if listen_fd is None else socket.socket(fileno=listen_fd),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from downroute.config import ServeSettings
 from downroute.gateway import json_text
 from downroute.gateway.asking import Asking
 from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST, CallInFlight
@@ -41,8 +42,8 @@ class Remembered:
 
 
 class Answering:
-    """Calls of one ``wire``. ``serving`` gives the policy in force; ``timeout_s`` bounds a call,
-    its attempts together; ``heartbeat_s`` is how often a stream that is held back shows that it is
+    """Calls of one ``wire``. ``serving`` gives the policy in force, ``settings`` how long a call
+    may take, its attempts together, and how often a stream that is held back shows that it is
     alive."""
 
     def __init__(
@@ -52,9 +53,8 @@ class Answering:
         serving: Callable[[], Serving],
         log: CallLog,
         kept: Remembered,
+        settings: Callable[[], ServeSettings],
         *,
-        timeout_s: float,
-        heartbeat_s: float,
         tracing: Tracing | None = None,
     ) -> None:
         self._wire = wire
@@ -64,8 +64,7 @@ class Answering:
         self._escalations = kept.escalations
         self._serving = serving
         self._log = log
-        self._timeout_s = timeout_s
-        self._heartbeat_s = heartbeat_s
+        self._settings = settings
         self._tracing = tracing
 
     async def reply(self, request: Request) -> Reply:
@@ -80,9 +79,11 @@ class Answering:
             return wire.refused(chosen)
         chosen = self._versions.plan(self._conversations.plan(chosen, body, hints, now))
         trace = self._tracing.begin(onward) if self._tracing else None
-        call = CallInFlight(wire, body, hints, chosen, onward, now, began, self._timeout_s, trace)
+        settings = self._settings()
+        timeout_s = settings.timeout_s
+        call = CallInFlight(wire, body, hints, chosen, onward, now, began, timeout_s, trace)
         if body.stream and len(chosen.route.models) > 1:
-            return await hold_back(self, call, self._heartbeat_s)
+            return await hold_back(self, call, settings.heartbeat_s)
         return self.answer(call, await self.settle(call))
 
     async def route(self, request: Request) -> Reply:

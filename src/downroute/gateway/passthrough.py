@@ -7,9 +7,10 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from urllib.parse import urlsplit
 
+from downroute.config import ServeSettings
 from downroute.gateway import json_text
 from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST
 from downroute.gateway.call_log import CallLog
@@ -34,7 +35,7 @@ _DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|//|\\")
 
 
 class Passthrough:
-    """``timeout_s`` bounds a call."""
+    """``settings`` say how long a call may take."""
 
     def __init__(
         self,
@@ -42,8 +43,8 @@ class Passthrough:
         destinations: Destinations,
         prices: Prices,
         log: CallLog,
+        settings: Callable[[], ServeSettings],
         *,
-        timeout_s: float,
         tracing: Tracing | None = None,
     ) -> None:
         self._tracing = tracing
@@ -51,7 +52,7 @@ class Passthrough:
         self._destinations = destinations
         self._prices = prices
         self._log = log
-        self._timeout_s = timeout_s
+        self._settings = settings
 
     async def reply(self, request: Request, path: str) -> Reply:
         """The upstream's reply to ``request`` at ``path`` (without a version)."""
@@ -79,7 +80,7 @@ class Passthrough:
                 _url(pool.first, path, request.target),
                 pool.first.sent(sent),
                 body,
-                pool.first.patience(self._timeout_s, stream=True),
+                pool.first.patience(self._settings().timeout_s, stream=True),
             )
             return await self._passed(passed, reply)
         except NoReplyError as fault:

@@ -15,16 +15,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from downroute.config import Settings
 from downroute.errors import PolicyError
+from downroute.gateway.file_stamp import Stamp, stamp_of
 from downroute.gateway.log_lines import say
 from downroute.gateway.plan import Serving
+from downroute.gateway.shapes import refuse_mixed_shapes
 from downroute.records import Policy
 from downroute.routing.match import RouteTable
 from downroute.routing.policy import read_policy
 
 POLL_S = 0.4
-
-_Stamp = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +39,22 @@ class ServedText:
     models: tuple[str, ...]
 
 
-Refusing = Callable[[Policy, str, str], None]
-"""Raises `PolicyError` for a policy that cannot be served; gets its text and its name, too."""
-
-
 class PolicyFile:
-    """``serving`` is replaced as a whole, never changed. ``on_served`` hears of each new policy
-    that ``refuse`` lets pass."""
+    """``serving`` is replaced as a whole, never changed. ``on_served`` hears of each new policy;
+    one that the ``settings`` in force cannot serve is not taken."""
 
     def __init__(
         self,
         path: Path,
         on_served: Callable[[ServedText], None],
-        refuse: Refusing = lambda *_: None,
+        settings: Callable[[], Settings] = Settings,
     ) -> None:
         self.path = path
         self.off_path = path.with_name(f"{path.name}.off")
         self.serving = Serving()
         self._on_served = on_served
-        self._refuse = refuse
-        self._stamp: _Stamp | None = None
+        self._settings = settings
+        self._stamp: Stamp | None = None
 
     def load(self) -> None:
         """Read the file for the first time. Without a file the gateway observes.
@@ -75,6 +72,15 @@ class PolicyFile:
             await asyncio.sleep(POLL_S)
             await asyncio.to_thread(self.refresh)
 
+    def refuse_with(self, settings: Settings) -> None:
+        """Raises `PolicyError` where the file as it stands would be no policy with ``settings``."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            policy = read_policy(text, str(self.path))
+        except (OSError, UnicodeDecodeError, PolicyError):
+            return  # not what is served, and said elsewhere
+        refuse_mixed_shapes(policy, text, str(self.path), settings)
+
     def refresh(self) -> None:
         """Take over what has changed since the last look."""
         fault = self._look()
@@ -89,7 +95,7 @@ class PolicyFile:
         if off != self.serving.off:
             self.serving = replace(self.serving, off=off)
             say(logging.WARNING, "policy off" if off else "policy on", file=self.off_path)
-        stamp = _stamp(self.path)
+        stamp = stamp_of(self.path)
         if stamp == self._stamp:
             return None
         self._stamp = stamp
@@ -98,7 +104,7 @@ class PolicyFile:
         try:
             text = self.path.read_text(encoding="utf-8")
             policy = read_policy(text, str(self.path))
-            self._refuse(policy, text, str(self.path))
+            refuse_mixed_shapes(policy, text, str(self.path), self._settings())
             self._serve(policy, text)
         except PolicyError as fault:
             return str(fault)
@@ -121,12 +127,3 @@ class PolicyFile:
         )
         event = "policy served" if first else "policy replaced"
         say(logging.INFO, event, digest=policy.digest, routes=len(policy.routes))
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    """What changes when the file does; ``None`` where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

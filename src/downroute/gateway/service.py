@@ -20,6 +20,7 @@ from downroute.gateway.asking import Asking
 from downroute.gateway.call_log import CallLog, Observer
 from downroute.gateway.chat import Answering, Remembered
 from downroute.gateway.chat_wire import CHAT
+from downroute.gateway.config_file import ConfigFile, ConfigSource, Taking
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.handler import Handler
 from downroute.gateway.log_lines import say
@@ -29,7 +30,6 @@ from downroute.gateway.passthrough import Passthrough
 from downroute.gateway.plan import Serving
 from downroute.gateway.policy_file import PolicyFile
 from downroute.gateway.prices import Prices
-from downroute.gateway.shapes import refuse_mixed_shapes
 from downroute.gateway.status import Readiness
 from downroute.gateway.telemetry.call_lines import say_call
 from downroute.gateway.telemetry.counting import Counting
@@ -66,8 +66,9 @@ class Started:
 async def gateway(
     settings: Settings,
     policy: Path,
-    prices: Callable[[], PriceTable],
+    prices: Callable[[Settings], PriceTable],
     *,
+    source: ConfigSource | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
     listener: socket.socket | None = None,
@@ -80,7 +81,8 @@ async def gateway(
     and the log is written to its end.
 
     ``policy`` need not exist: the gateway then observes until it does. ``prices`` makes the price
-    table; it is called once, outside the event loop. Port 0 takes a free port; a ``listener`` that
+    table of settings; it is called outside the event loop. ``source`` is followed: where it gives
+    other settings they are served. Port 0 takes a free port; a ``listener`` that
     listens already is served instead of ``host`` and ``port``. ``shared_numbers`` is the folder
     where processes on one port leave their metrics for each other. With ``log_calls`` each
     call is a line on stderr.
@@ -90,9 +92,22 @@ async def gateway(
         DownrouteError: the address cannot be listened on.
     """
     destinations = Destinations(settings, environment)
-    known = Prices(prices)
+    known = Prices(lambda: prices(settings))
     tally = Tally()
-    names = KnownNames(settings, lambda: file.serving)
+
+    def prepare(new: Settings) -> Taking:
+        file.refuse_with(new)
+        models = _priced(new, file.serving)
+        take_prices = known.prepared(lambda: prices(new), models)
+
+        def take() -> None:
+            destinations.take(new)
+            take_prices()
+
+        return take
+
+    config = ConfigFile(settings, source, prepare)
+    names = KnownNames(lambda: config.settings, lambda: file.serving)
     observers: list[Observer] = [Counting(tally, names).count]
     if log_calls:
         observers.append(say_call)
@@ -106,17 +121,12 @@ async def gateway(
         Bodies(settings.store.bodies),
         observers=observers,
     )
-    file = PolicyFile(
-        policy,
-        log.serve_policy,
-        lambda policy, text, name: refuse_mixed_shapes(policy, text, name, settings),
-    )
+    file = PolicyFile(policy, log.serve_policy, lambda: config.settings)
     file.load()
     client = HttpClient()
     checks = UserChecks()
     asking = Asking(client, destinations, known, checks, keeps_words=log.keeps_words)
     kept = Remembered()
-    timeout_s, heartbeat_s = settings.serve.timeout_s, settings.serve.heartbeat_s
     chat, messages = (
         Answering(
             wire,
@@ -124,22 +134,30 @@ async def gateway(
             lambda: file.serving,
             log,
             kept,
-            timeout_s=timeout_s,
-            heartbeat_s=heartbeat_s,
+            lambda: config.settings.serve,
             tracing=tracing,
         )
         for wire in (CHAT, MESSAGES)
     )
     requests: Counter[tuple[str, str]] = Counter()
     metrics = Metrics(
-        tally, requests, log, lambda: file.serving, lambda: server, SharedNumbers(shared_numbers)
+        tally,
+        requests,
+        log,
+        lambda: file.serving,
+        lambda: config.fault,
+        destinations,
+        lambda: server,
+        SharedNumbers(shared_numbers),
     )
     handler = Handler(
         chat,
         messages,
         ModelList(client, destinations),
-        Readiness(lambda: file.serving, log, destinations).reply,
-        Passthrough(client, destinations, known, log, timeout_s=timeout_s, tracing=tracing),
+        Readiness(lambda: file.serving, log, destinations, lambda: config.fault).reply,
+        Passthrough(
+            client, destinations, known, log, lambda: config.settings.serve, tracing=tracing
+        ),
         metrics.reply,
         requests,
     )
@@ -149,14 +167,15 @@ async def gateway(
             port = await server.start(host, port)
         else:
             port = await server.start_on(listener)
-        await asyncio.to_thread(log.start, [*settings.models, *file.serving.models])
-        watching = asyncio.create_task(file.watch())
-        publishing = asyncio.create_task(metrics.publish())
+        await asyncio.to_thread(log.start, _priced(settings, file.serving))
+        beside = [
+            asyncio.create_task(work) for work in (file.watch(), config.watch(), metrics.publish())
+        ]
         try:
             yield Started(_url(host, port), file.serving, settings.store.path, log.fault)
         finally:
-            watching.cancel()
-            publishing.cancel()
+            for task in beside:
+                task.cancel()
             # Nobody waits for a worker that has been replaced, so its clients get more time.
             linger_s = LINGER_S if listener is None else WORKER_LINGER_S
             await _stop(server, hurry or asyncio.Event(), linger_s)
@@ -172,8 +191,9 @@ async def gateway(
 def serve_until_stopped(
     settings: Settings,
     policy: Path,
-    prices: Callable[[], PriceTable],
+    prices: Callable[[Settings], PriceTable],
     *,
+    source: ConfigSource | None = None,
     host: str,
     port: int,
     listener: socket.socket | None = None,
@@ -182,8 +202,8 @@ def serve_until_stopped(
     ready: Callable[[Started], None],
 ) -> None:
     """Serves until SIGINT or SIGTERM; calls ``ready`` once it listens. A second signal does not
-    wait for calls under way. With a ``listener``, a worker of `workers.Supervisor`, it stops when
-    its stdin ends, too. Runs on uvloop where that is installed.
+    wait for calls under way, SIGHUP has the ``source`` read again. With a ``listener``, a worker of
+    `workers.Supervisor`, it stops when its stdin ends, too. Runs on uvloop where that is installed.
 
     Raises:
         ConfigError, DownrouteError: as `gateway`.
@@ -198,12 +218,16 @@ def serve_until_stopped(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, told_to_stop)
+        if source is not None and not (sys.stdin and sys.stdin.isatty()):
+            # In a terminal the signal says that the terminal is gone.
+            loop.add_signal_handler(signal.SIGHUP, source.reread.set)
         if listener is not None:
             loop.add_reader(sys.stdin, _at_the_end_of_stdin, loop, stop)
         async with gateway(
             settings,
             policy,
             prices,
+            source=source,
             host=host,
             port=port,
             listener=listener,
@@ -245,6 +269,11 @@ async def _stop(server: HttpServer, hurry: asyncio.Event, linger_s: float) -> No
         with suppress(asyncio.CancelledError):
             await stopping
         await server.stop(0)
+
+
+def _priced(settings: Settings, serving: Serving) -> list[str]:
+    """The models whose prices will be asked for."""
+    return list(dict.fromkeys([*settings.models, *settings.prices, *serving.models]))
 
 
 def _store_opener(settings: Settings) -> Callable[[], Store]:

@@ -18,16 +18,21 @@ async def health(_: Request) -> Reply:
 
 
 class Readiness:
-    """A store that cannot be written, or a policy file that cannot be read, is shown but does not
-    make the gateway unready: calls do not depend on the one, the last good policy stands in for
+    """A store that cannot be written, or a file that cannot be read, is shown but does not make the
+    gateway unready: calls do not depend on the one, the last good policy and settings stand in for
     the other, and one slip of an editor must not take every gateway out of service."""
 
     def __init__(
-        self, serving: Callable[[], Serving], log: CallLog, destinations: Destinations
+        self,
+        serving: Callable[[], Serving],
+        log: CallLog,
+        destinations: Destinations,
+        config_fault: Callable[[], str | None],
     ) -> None:
         self._serving = serving
         self._log = log
         self._destinations = destinations
+        self._config_fault = config_fault
 
     async def reply(self, _: Request) -> Reply:
         serving = self._serving()
@@ -40,6 +45,7 @@ class Readiness:
             "policy_off": serving.off,
             "lost_log_rows": self._log.lost,
             "store_fault": self._log.fault,
+            "config_fault": self._config_fault(),
             "circuits_open": [n for n, p in self._destinations.pools.items() if p.all_open],
         }
         return _json(200, facts)

@@ -47,6 +47,8 @@ class Fault:
     stream: Callable[[Shape], Script] | None = None
     streamed: Gets | None = None
     upstream: str = "raw"
+    or_else: Gets | None = None
+    """What it may come to as well, where it depends on which side is faster."""
     held: Gets | None = None
     """Of the stream in a cascade, where it is held back, if that is something else."""
 
@@ -81,7 +83,7 @@ STATUSES = (400, 401, 404, 408, 409, 413, 422, 429, 500, 502, 503, 529)
 FAULTS: Mapping[str, Fault] = {
     "refuses the connection": Fault(None, ABSENT, None, ABSENT, "refusing"),
     "hangs while connecting": Fault(None, ABSENT, None, ABSENT, "unanswering"),
-    "resets as soon as connected": Fault(None, BROKEN, None, BROKEN, "rude"),
+    "resets as soon as connected": Fault(None, BROKEN, None, BROKEN, "rude", ABSENT),
     "resets after the request": both(lambda _: [Act.RESET], BROKEN),
     "closes after the request": both(lambda _: [Act.CLOSE], BROKEN),
     "hangs after the request": both(lambda _: [Act.HANG], LATE),

@@ -13,10 +13,10 @@ class KnownNames:
     """A client may ask for any model and any task; a series for each would be a way to fill the
     memory of whoever keeps them."""
 
-    def __init__(self, settings: Settings, serving: Callable[[], Serving]) -> None:
+    def __init__(self, settings: Callable[[], Settings], serving: Callable[[], Serving]) -> None:
         self._settings = settings
         self._serving = serving
-        self._of: Serving | None = None
+        self._of: tuple[Settings, Serving] | None = None
         self._models: dict[str, str] = {}
         self._tasks: frozenset[str] = frozenset()
 
@@ -27,7 +27,7 @@ class KnownNames:
     def upstream(self, model: str) -> str:
         """Of a model; of one that is not known the upstream it falls to."""
         self._refresh()
-        return self._models.get(model) or next(iter(self._settings.upstreams), "")
+        return self._models.get(model) or next(iter(self._settings().upstreams), "")
 
     def task(self, name: str | None) -> str:
         """Empty where no task is known."""
@@ -37,13 +37,12 @@ class KnownNames:
         return name if name in self._tasks else OTHER
 
     def _refresh(self) -> None:
-        serving = self._serving()
-        if serving is self._of:
+        settings, serving = of = self._settings(), self._serving()
+        if self._of is not None and settings is self._of[0] and serving is self._of[1]:
             return
-        settings = self._settings
         names = {*settings.models, *settings.prices, *serving.models}
         routes = () if serving.table is None else serving.table.policy.routes
         baselines = {route.baseline for route in routes}
         self._models = {m: settings.upstream_of(m)[0] for m in names | baselines}
         self._tasks = frozenset({*settings.tasks, *(route.task for route in routes)})
-        self._of = serving
+        self._of = of

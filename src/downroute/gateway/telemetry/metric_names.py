@@ -135,6 +135,24 @@ POLICY_OFF = Metric("downroute_policy_off", "Processes whose policy is switched 
 POLICY_FAULT = Metric(
     "downroute_policy_fault", "Processes that could not take the policy file as it stands now."
 )
+CONFIG_FAULT = Metric(
+    "downroute_config_fault", "Processes that could not take downroute.yaml as it stands now."
+)
+CIRCUITS_OPEN = Metric(
+    "downroute_circuits_open",
+    "Deployments that are left alone because they failed too often, by process.",
+    ("upstream",),
+)
+TURNS_TAKEN = Metric(
+    "downroute_upstream_calls",
+    "Calls under way at an upstream that bounds them.",
+    ("upstream",),
+)
+TURNS_WAITING = Metric(
+    "downroute_upstream_calls_waiting",
+    "Calls that wait for their turn at such an upstream.",
+    ("upstream",),
+)
 IN_FLIGHT = Metric("downroute_requests_in_flight", "Requests that are being answered.")
 CONNECTIONS = Metric("downroute_connections", "Connections of clients.")
 WORKERS = Metric("downroute_workers", "Processes that serve.")
@@ -152,5 +170,6 @@ HISTOGRAMS = (
 )
 GAUGES = (
     *(WAITING, STORE_FAULT, POLICY_INFO, POLICY_OFF, POLICY_FAULT),
+    *(CONFIG_FAULT, CIRCUITS_OPEN, TURNS_TAKEN, TURNS_WAITING),
     *(IN_FLIGHT, CONNECTIONS, WORKERS, MEMORY, BUILD),
 )

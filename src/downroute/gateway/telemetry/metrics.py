@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from downroute.gateway.call_log import CallLog
+from downroute.gateway.destinations import Destinations
 from downroute.gateway.message import Reply, Request
 from downroute.gateway.plan import Serving
 from downroute.gateway.telemetry import metric_names as names
@@ -32,6 +33,8 @@ class Metrics:
         requests: Mapping[tuple[str, str], int],
         log: CallLog,
         serving: Callable[[], Serving],
+        config_fault: Callable[[], str | None],
+        destinations: Destinations,
         server: Callable[[], HttpServer],
         shared: SharedNumbers,
     ) -> None:
@@ -39,6 +42,8 @@ class Metrics:
         self._requests = requests
         self._log = log
         self._serving = serving
+        self._config_fault = config_fault
+        self._destinations = destinations
         self._server = server
         self._shared = shared
         self._build = (
@@ -79,6 +84,12 @@ class Metrics:
             numbers.show(names.POLICY_INFO, 1, (serving.digest,))
         numbers.show(names.POLICY_OFF, serving.off)
         numbers.show(names.POLICY_FAULT, serving.fault is not None)
+        numbers.show(names.CONFIG_FAULT, self._config_fault() is not None)
+        for name, pool in self._destinations.pools.items():
+            numbers.show(names.CIRCUITS_OPEN, pool.open_circuits, (name,))
+            if pool.turns.bounded:
+                numbers.show(names.TURNS_TAKEN, pool.turns.taken, (name,))
+                numbers.show(names.TURNS_WAITING, pool.turns.waiting, (name,))
         numbers.show(names.IN_FLIGHT, server.in_flight)
         numbers.show(names.CONNECTIONS, len(server.connections))
         numbers.show(names.WORKERS, 1)

@@ -57,7 +57,12 @@ class Pool:
     @property
     def all_open(self) -> bool:
         """Whether nobody is sent to any of its places."""
-        return not any(d.breaker.closed for d in self.deployments)
+        return self.open_circuits == len(self.deployments)
+
+    @property
+    def open_circuits(self) -> int:
+        """How many of its places are left alone, or tried with one request."""
+        return sum(not d.breaker.closed for d in self.deployments)
 
     def choose(self, tried: Collection[Deployment], now: float) -> Deployment | None:
         """One that has not been ``tried`` and may be asked: by weight among those that do not
