@@ -16,8 +16,9 @@ from rich.console import Console
 from downroute.cli.grade_open import Opened, open_study
 from downroute.cli.grade_output import about, print_links, print_status, status_json
 from downroute.cli.policy_file import read_policy_file
-from downroute.cli.study_conclusion import StudyEntry, Wishes, exit_code, tell
+from downroute.cli.study_conclusion import StudyEntry, exit_code, tell
 from downroute.cli.study_run import LOCK
+from downroute.cli.study_wishes import Wishes
 from downroute.cli.tables import console
 from downroute.config import Settings
 from downroute.dashboard.cards import Card, Sight

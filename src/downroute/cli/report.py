@@ -37,6 +37,13 @@ def report(
             metavar="DIR", help="Write suggested policies and prompts here; with --escalations."
         ),
     ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Show what a study found: its id, or `last`."),
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as Markdown; with --study.")
+    ] = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -45,6 +52,8 @@ def report(
     ] = None,
 ) -> None:
     """Show what the gateway's calls cost, and what they would have cost on the baseline alone.
+
+    With --study: what a study found, once more.
 
     With --escalations: what cascades escalate, why, what it brings, and which inputs escalate
     more than others, with changes to try.
@@ -69,6 +78,20 @@ def report(
             as_json=as_json,
         )
         return
+    if study is not None:
+        from downroute.cli.report_study import report_study
+
+        report_study(
+            store or settings.store.path,
+            study,
+            str(settings.policy),
+            html=html,
+            markdown=markdown,
+            as_json=as_json,
+        )
+        return
+    if markdown is not None:
+        raise UsageError("--markdown is of the report on a study: add --study last")
     for option, given in (("--task", task), ("--suggest", suggest)):
         if given is not None:
             raise UsageError(f"{option} is of the report on escalations: add --escalations")

@@ -122,6 +122,16 @@ def study(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page for managers.")
     ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it for a pull request.")
+    ] = None,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Show the pairs that failed, worst first.")
+    ] = False,
+    failures_html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write them as a page to filter and search."),
+    ] = None,
     export_grades: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the pairs that need a person to this file."),
@@ -162,8 +172,8 @@ def study(
     Example: downroute study --baseline gpt-4o --candidate gpt-4o-mini --yes
     """
     from downroute import config as configuration
-    from downroute.cli.study_conclusion import Wishes
     from downroute.cli.study_run import run_study
+    from downroute.cli.study_wishes import Wishes
 
     settings = configuration.load(config, upstream=upstream).with_judge(judge, judge_allow or ())
     question = _question(
@@ -177,6 +187,9 @@ def study(
         yes=yes,
         as_json=as_json,
         html=html,
+        markdown=markdown,
+        failures=failures,
+        failures_html=failures_html,
         export_grades=export_grades,
         grades=grades,
         upstream_url=upstream,

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
-from downroute.cli.study_conclusion import Wishes
 from downroute.cli.study_system import after
+from downroute.cli.study_wishes import Wishes
 from downroute.config import Settings, read_secret
 from downroute.money.rates import Rates
 from downroute.providers.client import Client

@@ -6,15 +6,16 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from downroute.cli.policy_file import write_policy_file
 from downroute.cli.pricing import price_table
+from downroute.cli.study_more import tell_more
 from downroute.cli.study_output import print_diff, print_results
 from downroute.cli.study_plan import Estimate, compared, truth
+from downroute.cli.study_wishes import Wishes
 from downroute.config import Settings
 from downroute.errors import BudgetError, PolicyError
 from downroute.records import Json
@@ -28,27 +29,6 @@ from downroute.study.result import TaskResult
 from downroute.study.settings import StudySettings
 from downroute.study.study import conclude, new_policy
 from downroute.study.verdict import Outcome, Stopped
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the command line wants done besides the study itself."""
-
-    store: Path
-    policy: Path
-    yes: bool
-    as_json: bool
-    html: Path | None
-    export_grades: Path | None
-    grades: Path | None
-    upstream_url: str | None
-    concurrency: int | None
-    plan: bool = False
-    from_file: Path | None = None
-    judge: str | None = None
-    """The model that the command line names to judge."""
-    floor: bool | None = None
-    """``None``: where the settings say where the baseline lives, and the budget allows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +95,7 @@ def tell(
 
         write_verdicts_page(wishes.html, report, str(wishes.policy))
         output.print(f"page: {wishes.html}")
+    tell_more(wishes, findings, worth, report, policy_text, merged, output)
     if unmerged is not None:
         raise PolicyError(f"the routes were not written: {unmerged}") from None
     if merged != policy_text:

@@ -17,7 +17,7 @@ from downroute.cli.judges import allowed_judges, judge_models, refuse_unpriced
 from downroute.cli.policy_file import read_policy_file
 from downroute.cli.pricing import price_table, pricing
 from downroute.cli.study_asking import Asking, whom
-from downroute.cli.study_conclusion import StudyEntry, Wishes, tell
+from downroute.cli.study_conclusion import StudyEntry, tell
 from downroute.cli.study_file import answered, take_in
 from downroute.cli.study_output import (
     print_left_out,
@@ -25,6 +25,7 @@ from downroute.cli.study_output import (
     progress_bars,
 )
 from downroute.cli.study_plan import estimate, plan_json, print_prospects
+from downroute.cli.study_wishes import Wishes
 from downroute.cli.tables import console
 from downroute.config import Settings
 from downroute.errors import UsageError

@@ -1,4 +1,5 @@
-"""One self-contained HTML page from a template: no script, nothing fetched, everything escaped."""
+"""One self-contained HTML page from a template: nothing fetched, everything escaped, no script but
+our own."""
 
 from __future__ import annotations
 
@@ -15,11 +16,11 @@ from downroute.errors import InputError
 from downroute.reports import display
 
 
-def render(template: str, values: Mapping[str, object]) -> str:
-    """The template of this name under ``templates/``, filled in.
+def render(template: str, values: Mapping[str, object], script: str | None = None) -> str:
+    """The template of this name under ``templates/``, filled in, with the ``script`` of that name.
 
-    The page's policy names the hash of its one style sheet, so that nothing else can style or
-    script it, whatever a task or model is called.
+    The page's policy names the hashes of its one style sheet and its one script, so that nothing
+    else can style or script it, whatever a task or model is called.
     """
     environment = Environment(
         loader=PackageLoader("downroute.reports"),
@@ -32,21 +33,33 @@ def render(template: str, values: Mapping[str, object]) -> str:
         count=display.count, usd=display.usd, share=display.share, day=display.day
     )
     environment.globals["missing"] = display.MISSING
-    style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = environment.get_template(template)
-    # The sheet is ours and holds no values, so it needs no escaping.
-    sheet = Markup(style)  # noqa: S704
-    return page.render(style=sheet, style_hash=f"sha256-{digest}", **values)
+    # Sheet and script are ours and hold no values, so they need no escaping.
+    style = environment.get_template("style.css").render()
+    program = "" if script is None else environment.get_template(script).render()
+    return page.render(
+        style=Markup(style),  # noqa: S704
+        style_hash=_hash(style),
+        script=Markup(program),  # noqa: S704
+        script_hash=_hash(program) if program else "",
+        **values,
+    )
 
 
-def write_page(path: Path, template: str, values: Mapping[str, object]) -> None:
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"sha256-{digest}"
+
+
+def write_page(
+    path: Path, template: str, values: Mapping[str, object], script: str | None = None
+) -> None:
     """Write a filled-in page, whole or not at all.
 
     Raises:
         InputError: the file cannot be written.
     """
-    html = render(template, values)
+    html = render(template, values, script)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(html, encoding="utf-8")
