@@ -312,3 +312,20 @@ def test_lines_on_stderr_are_objects_where_that_is_asked_for_one_for_each_call_t
     assert said["decision"] == "observed" and said["output_tokens"] == 1
     assert said["model"] == "large" and said["task"] == "canary-task" and "bug" not in errors
     assert code == 0 and lines[-1]["event"] in ("stopping", "call")
+
+
+def test_the_first_reply_says_its_cost_by_the_list_too(tmp_path: Path, upstream: str) -> None:
+    (tmp_path / "downroute.yaml").write_text("models: {gpt-4o: {}, gpt-4o-mini: {}}\n")
+    (tmp_path / "policy.yaml").write_text(
+        "version: 1\n"
+        "routes: [{task: triage, models: [gpt-4o-mini], baseline: gpt-4o, unproven: true}]\n"
+    )
+    with serving(tmp_path, "--upstream", upstream) as gateway:
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE_S)
+        body = json.dumps({"model": "gpt-4o", "messages": []})
+        connection.request("POST", "/v1/chat/completions", body, {"x-downroute-task": "triage"})
+        reply = connection.getresponse()
+        reply.read()
+        connection.close()
+    assert reply.headers["x-downroute-model"] == "gpt-4o-mini"
+    assert float(reply.headers["x-downroute-cost-usd"]) > 0

@@ -71,20 +71,15 @@ class CallLog:
         self._counting = threading.Lock()
         self._closing = threading.Event()
         self._said: dict[str, float] = {}
-        self._models: tuple[str, ...] = ()
         self._calls: list[tuple[Call, int]] = []
         self._policies: list[ServedText] = []
         self._thread = threading.Thread(target=self._run, name="downroute-call-log", daemon=True)
 
     def start(self, models: Iterable[str] = ()) -> None:
-        """Open the store, if that works, and begin to write. What ``models`` cost is known at
-        once where the settings say it, else a moment later."""
+        """Open the store, if that works, look up what ``models`` cost, so that the first reply can
+        say it, and begin to write."""
         self._ready_store()
-        self._models = tuple(models)
-        try:
-            self._prices.take_own(self._models)
-        except Exception as fault:
-            self._say_now_and_then("prices not read", type(fault).__name__)
+        self._look_up(models)
         self._thread.start()
 
     def add(self, row: CallRow) -> None:
@@ -125,7 +120,6 @@ class CallLog:
             self._store.close()
 
     def _run(self) -> None:
-        self._look_up(self._models)
         retry_at = 0.0
         last = False
         while not last:

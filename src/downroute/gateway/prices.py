@@ -24,10 +24,6 @@ class _Known:
             self.table = self.make()
         return self.table
 
-    def take_own(self, models: Iterable[str]) -> None:
-        table = self.priced()
-        self.rates.update({model: table.rates(model) for model in models if model in table.own})
-
     def look_up(self, models: Iterable[str]) -> None:
         table = self.priced()
         missing = [model for model in models if model not in self.rates]
@@ -56,10 +52,6 @@ class Prices:
         if model not in known.rates:
             known.look_up([model])
         return cost_usd(usage, known.rates[model])
-
-    def take_own(self, models: Iterable[str]) -> None:
-        """Get the rates of those of ``models`` that the settings price: that takes no time."""
-        self._known.take_own(models)
 
     def look_up(self, models: Iterable[str]) -> None:
         """Get the rates of ``models``. Only for the log's thread."""
