@@ -370,12 +370,16 @@ class Route:
     shadow: float = 0.0
     evidence: Mapping[str, Json] | None = None
     unproven: bool = False
+    fallback: str | None = None
+    """The model whose answer is sent where the baseline gives none; ``None`` = the baseline's
+    failure is."""
 
     @property
     def asked(self) -> tuple[str, ...]:
         """Every model it may ask, whatever for, each once."""
         second = () if self.second is None else (self.second.model,)
-        return tuple(dict.fromkeys((*self.models, self.baseline, *second)))
+        fallback = () if self.fallback is None else (self.fallback,)
+        return tuple(dict.fromkeys((*self.models, self.baseline, *second, *fallback)))
 
 
 @dataclass(frozen=True, slots=True)

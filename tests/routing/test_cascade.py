@@ -225,3 +225,39 @@ def test_what_a_request_asks_for_is_checked_unless_switched_off():
     assert step == Ask("large", Purpose.ANSWER, "check json_schema failed")
     off = route("small", "large", request_checks=False)
     assert next_step(off, malformed, FREE) == Accept(0, "passed")
+
+
+def test_where_the_baseline_fails_its_failure_is_sent_unless_the_route_says_who_stands_in():
+    unpassed = attempt("small", checks={"one_of": False})
+    tried = [unpassed, attempt("large", error="503")]
+    assert next_step(route("small", "large"), tried, FREE) == Accept(1, "large failed: 503")
+    allowed = route("small", "large", fallback="small")
+    step = next_step(allowed, tried, FREE)
+    assert isinstance(step, Accept) and step.attempt == 0
+    assert step.reason == "large failed: 503; falls back to small's answer, which did not pass"
+    assert decision(allowed, tried, 0) is Decision.FALLBACK
+
+
+def test_a_fallback_that_was_not_asked_yet_is_asked_once():
+    kept = route("large", fallback="small")
+    down = [attempt("large", error="503")]
+    asked = next_step(kept, down, FREE)
+    assert asked == Ask("small", Purpose.ANSWER, "large failed: 503; falls back to small")
+    answered = [*down, attempt("small", checks={"one_of": False})]
+    assert next_step(kept, answered, FREE) == Accept(1, "last model of the route")
+    assert decision(kept, answered, 1) is Decision.FALLBACK
+    both_down = [*down, attempt("small", error="500")]
+    assert next_step(kept, both_down, FREE) == Accept(1, "small failed: 500")
+
+
+def test_a_fallback_is_not_asked_again_where_it_failed_first():
+    switched = route("small", fallback="small")
+    tried = [attempt("small", error="500"), attempt("large", error="503")]
+    assert next_step(switched, tried, FREE) == Accept(1, "large failed: 503")
+
+
+def test_straight_to_a_baseline_that_fails_falls_back_too():
+    limit = EscalationLimit(per_minute=10, then=Degrade.BASELINE)
+    limited = route("small", "large", escalate=SCORE, limit=limit, fallback="small")
+    asked = next_step(limited, [attempt("large", error="503")], USED_UP)
+    assert isinstance(asked, Ask) and asked.model == "small"

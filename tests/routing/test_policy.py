@@ -239,3 +239,29 @@ def test_one_task_may_get_two_routes_at_once():
 def test_a_category_has_names_and_a_number_a_range(when):
     with pytest.raises(PolicyError, match=r"when|category|number"):
         read_policy(f"version: 1\nroutes: [{{task: t, models: [m], unproven: true, when: {when}}}]")
+
+
+@pytest.mark.parametrize(
+    ("fallback", "models", "model"),
+    [
+        ("candidate", "[small, large]", "small"),
+        ("candidate", "[small, middle, large]", "small"),
+        ("tiny", "[small, large]", "tiny"),
+        ("small", "[large]", "small"),
+    ],
+)
+def test_a_fallback_is_the_cheaper_model_or_a_named_one(fallback, models, model):
+    text = (
+        f"version: 1\nroutes: [{{task: t, models: {models}, unproven: true, fallback: {fallback}}}]"
+    )
+    (read,) = read_policy(text).routes
+    assert read.fallback == model and model in read.asked
+
+
+@pytest.mark.parametrize(("fallback", "models"), [("candidate", "[large]"), ("large", "[large]")])
+def test_a_fallback_on_the_baseline_itself_is_refused(fallback, models):
+    text = (
+        f"version: 1\nroutes: [{{task: t, models: {models}, unproven: true, fallback: {fallback}}}]"
+    )
+    with pytest.raises(PolicyError, match=r"policy\.yaml:2:10: .*`fallback"):
+        read_policy(text)

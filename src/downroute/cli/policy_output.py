@@ -124,6 +124,8 @@ def _further(route: Route) -> list[str]:
         lines.append("does not check what requests ask for (request_checks: false)")
     if route.stream is not Streaming.BUFFER:
         lines.append(f"streams {route.stream}")
+    if route.fallback is not None:
+        lines.append(f"falls back to {route.fallback} where {route.baseline} fails")
     if route.shadow:
         lines.append(f"shadows {share(route.shadow)} of requests")
     return lines

@@ -212,7 +212,10 @@ def _how(call: CallInFlight, step: Accept, because: str) -> Outcome:
     route, attempt = call.plan.route, call.attempts[step.attempt]
     how = call.plan.decision or decision(route, call.attempts, step.attempt)
     later = any(a.purpose is Purpose.ANSWER for a in call.attempts[: step.attempt])
-    if attempt.failed:
+    overtaken = any(a.purpose is Purpose.ANSWER for a in call.attempts[step.attempt + 1 :])
+    if overtaken:
+        reason = step.reason
+    elif attempt.failed:
         reason = f"{because}; {step.reason}" if later and because else step.reason
     elif later or (how is Decision.DIRECT and len(route.models) > 1):
         reason = because

@@ -46,6 +46,8 @@ def _asked(route: Route) -> Iterator[tuple[str, list[str | int]]]:
     for index, model in enumerate(route.models):
         yield model, ["models", index]
     yield route.baseline, ["baseline"]
+    if route.fallback is not None:
+        yield route.fallback, ["fallback"]
     if route.second is not None:
         yield route.second.model, ["escalate", "ask", route.second.purpose.value]
 

@@ -32,7 +32,7 @@ class Versions:
         reason = self._changed.get((plan.policy_digest, plan.route.task))
         if reason is None:
             return plan
-        stays = only(plan.route, plan.route.baseline)
+        stays = dataclasses.replace(only(plan.route, plan.route.baseline), fallback=None)
         return dataclasses.replace(plan, route=stays, reason=reason, decision=Decision.PASSTHROUGH)
 
     def see(self, plan: Plan, attempt: Attempt) -> None:

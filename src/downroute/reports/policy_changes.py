@@ -113,6 +113,10 @@ def _new_route(route: Route) -> str:
     return f"new route: {path_words(route)} in place of {route.baseline}{inside}"
 
 
+def _fallback(route: Route) -> str:
+    return "is sent" if route.fallback is None else f"falls back to {route.fallback}"
+
+
 def _changed(old: Route, new: Route) -> list[str]:
     words = []
     for what, before, after in (
@@ -124,6 +128,7 @@ def _changed(old: Route, new: Route) -> list[str]:
         ("second opinion", second_words(old.second), second_words(new.second)),
         ("escalation limit", limit_words(old.limit), limit_words(new.limit)),
         ("streams", str(old.stream), str(new.stream)),
+        ("baseline's failure", _fallback(old), _fallback(new)),
         ("shadow", f"{old.shadow:g}", f"{new.shadow:g}"),
         ("declared as", old.match_task or old.task, new.match_task or new.task),
         ("evidence", _evidence(old), _evidence(new)),

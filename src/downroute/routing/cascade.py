@@ -218,12 +218,29 @@ def _after_the_last(
         return _best_so_far(attempts, answers, wanting)
     if all(attempts[i].model != route.baseline for i in answers):
         return Ask(route.baseline, Purpose.ANSWER, wanting)
+    return _without_the_baseline(route, attempts, answers, wanting)
+
+
+def _without_the_baseline(
+    route: Route, attempts: Sequence[Attempt], answers: Sequence[int], wanting: str
+) -> Ask | Accept:
+    """Where the baseline has failed: its failure, unless the route names who stands in for it."""
+    if route.fallback is None:
+        return Accept(answers[-1], wanting)
+    usable = [i for i in answers if not attempts[i].failed]
+    if usable:
+        model = attempts[usable[-1]].model
+        return Accept(usable[-1], f"{wanting}; falls back to {model}'s answer, which did not pass")
+    if all(attempts[i].model != route.fallback for i in answers):
+        return Ask(route.fallback, Purpose.ANSWER, f"{wanting}; falls back to {route.fallback}")
     return Accept(answers[-1], wanting)
 
 
 def decision(route: Route, attempts: Sequence[Attempt], accepted: int) -> Decision:
     """How ``attempts[accepted]`` came to be sent."""
     earlier = [a for a in attempts[:accepted] if a.purpose is Purpose.ANSWER]
+    if any(a.purpose is Purpose.ANSWER for a in attempts[accepted + 1 :]):
+        return Decision.FALLBACK
     if not earlier:
         judged = len(route.models) > 1 and attempts[accepted].model == route.models[0]
         return Decision.ACCEPTED if judged else Decision.DIRECT

@@ -121,6 +121,7 @@ def _route(entry: RouteFile) -> Route:
         shadow=entry.shadow,
         evidence=None if entry.evidence is None else entry.evidence.model_dump(),
         unproven=entry.unproven,
+        fallback=entry.falls_back_to,
     )
 
 

@@ -41,6 +41,8 @@ def _tells_something(mark: str) -> str:
     return mark
 
 
+CANDIDATE = "candidate"
+
 Fingerprint = Annotated[str, AfterValidator(_tells_something)]
 FeatureName = Annotated[str, AfterValidator(_known_feature)]
 Day = Annotated[str, BeforeValidator(_day)]
@@ -95,9 +97,25 @@ class RouteFile(Strict):
     shadow: float = Field(default=0.0, ge=0, le=1)
     evidence: EvidenceFile | None = None
     unproven: bool = False
+    fallback: ModelName | None = None
+
+    @property
+    def falls_back_to(self) -> str | None:
+        """The model that ``fallback`` means; `CANDIDATE` is the first that is not the baseline."""
+        if self.fallback != CANDIDATE:
+            return self.fallback
+        baseline = self.baseline or self.models[-1]
+        return next((model for model in self.models if model != baseline), None)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> RouteFile:
+        if self.fallback is not None and self.falls_back_to is None:
+            raise ValueError(
+                f"`fallback: {CANDIDATE}` means the route's cheaper model, and it has none; name "
+                "the model: `fallback: MODEL`"
+            )
+        if self.fallback == (self.baseline or self.models[-1]):
+            raise ValueError("`fallback` is for when the baseline fails; name another model")
         for spec in check_specs(self.checks):
             fault = check_fault(spec)
             if fault is not None:
