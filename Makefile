@@ -8,7 +8,7 @@ demo: setup
 	$(BIN)/downroute demo
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

@@ -99,7 +99,11 @@ class UserCode:
         if line is None:
             self.close()
             return {"fault": f"took longer than {limit_s:g} s"}
-        told: Mapping[str, Any] = json.loads(line) if line else {"fault": "the process ended"}
+        if not line:
+            # It may not be reaped yet, and would be taken for one that runs.
+            self.close()
+            return {"fault": "the process ended"}
+        told: Mapping[str, Any] = json.loads(line)
         return told
 
 
