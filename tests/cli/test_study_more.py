@@ -39,6 +39,8 @@ def test_the_markdown_holds_verdict_gap_cost_and_the_policy_s_change(studied, wo
     text = (work / "study.md").read_text()
     assert text.startswith("### 0 of 1 tasks can move from large to small")
     assert "| triage | **keep** |" in text and "```diff" in text and "policy rollback" in text
+    assert "downroute study --baseline large --candidate small" in text and "--seed 0" in text
+    assert "small: $0.15 in, $0.6 out per million tokens" in text
 
 
 def test_a_study_is_told_again_from_the_ledger(studied, downroute, work):
@@ -51,6 +53,25 @@ def test_a_study_is_told_again_from_the_ledger(studied, downroute, work):
     unknown = downroute("report", "--study", "nothing")
     assert unknown.code == 2 and stored["study"] in unknown.err
     assert downroute("report", "--markdown", "x.md").code == 2
+
+
+def test_the_failures_of_an_earlier_study_are_read_from_the_store_alone(studied, downroute, work):
+    told = downroute("report", "--failures", "--task", "triage", "--html", "again.html", "--json")
+    assert told.code == 0, told.err
+    failed = json.loads(told.out)["failures"]
+    assert len(failed) == len(re.findall("<article", (work / "failures.html").read_text()))
+    assert (work / "again.html").read_text() == (work / "failures.html").read_text()
+    first = failed[0]
+    assert first["kind"] == "candidate worse" and first["scores"] == [1.0, 0.0]
+    assert first["candidate"] != first["reference"] == first["baseline"]
+    assert "── triage: candidate worse" in downroute("report", "--failures").out
+
+
+def test_markdown_of_hostile_names_stays_text():
+    from downroute.reports.study_markdown import _fenced, _plain
+
+    assert _plain("a|b\n# <img> @you `x`") == r"a\|b \# \<img\> \@you \`x\`"
+    assert _fenced("```\nx", "diff").startswith("````diff")
 
 
 def test_hostile_answers_stay_text(tmp_path):

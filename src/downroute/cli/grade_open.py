@@ -20,6 +20,18 @@ from downroute.study.study import margin_of, prepare
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """A study of the store as it can be run again on the store alone; ``settings`` are those it
+    was run with, its judge included."""
+
+    settings: Settings
+    record: StudyRecord
+    question: StudySettings
+    prepared: Sequence[PreparedTask]
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A study whose pairs can be graded; ``settings`` are those it was run with, its judge
     included."""
@@ -45,6 +57,28 @@ def open_study(
     Raises:
         UsageError: there is none, or nothing in it is for people.
     """
+    found = remember(store, settings, study, names)
+    tasks = recall(found.memory, found.prepared)
+    if not tasks:
+        raise UsageError(
+            f"study {found.record.id} measured nothing that people grade; its tasks are scored by "
+            "rules and references, or the log or settings have changed since: run `downroute "
+            "study` again"
+        )
+    desk = GradingDesk(found.memory, tasks, graders)
+    return Opened(
+        found.settings, found.record, found.question, found.prepared, found.memory, tasks, desk
+    )
+
+
+def remember(
+    store: Store, settings: Settings, study: str | None, names: Sequence[str]
+) -> Remembered:
+    """The ``study`` of this id, else the latest, with its tasks of these ``names``, else all.
+
+    Raises:
+        UsageError: there is none.
+    """
     record = _study(store, study)
     question = StudySettings.from_json(record.settings)
     settings = settings.with_judge(record.settings.get("judge"), ())
@@ -58,14 +92,7 @@ def open_study(
         if (not names or t.name in names)
         and t.worth_measuring(question, margin_of(t.name, question, settings))
     ]
-    tasks = recall(memory, prepared)
-    if not tasks:
-        raise UsageError(
-            f"study {record.id} measured nothing that people grade; its tasks are scored by rules "
-            "and references, or the log or settings have changed since: run `downroute study` again"
-        )
-    desk = GradingDesk(memory, tasks, graders)
-    return Opened(settings, record, question, prepared, memory, tasks, desk)
+    return Remembered(settings, record, question, prepared, memory)
 
 
 def _memory(

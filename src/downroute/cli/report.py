@@ -29,7 +29,8 @@ def report(
         bool, typer.Option("--escalations", help="Show what cascades escalate, and which inputs.")
     ] = False,
     task: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this task; with --escalations.")
+        str | None,
+        typer.Option(metavar="NAME", help="Only this task; with --escalations or --failures."),
     ] = None,
     suggest: Annotated[
         Path | None,
@@ -41,6 +42,10 @@ def report(
         str | None,
         typer.Option(metavar="ID", help="Show what a study found: its id, or `last`."),
     ] = None,
+    failures: Annotated[
+        bool,
+        typer.Option("--failures", help="Show the pairs of a study that failed, worst first."),
+    ] = False,
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it as Markdown; with --study.")
     ] = None,
@@ -53,7 +58,7 @@ def report(
 ) -> None:
     """Show what the gateway's calls cost, and what they would have cost on the baseline alone.
 
-    With --study: what a study found, once more.
+    With --study: what a study found, once more. With --failures: which of its pairs failed.
 
     With --escalations: what cascades escalate, why, what it brings, and which inputs escalate
     more than others, with changes to try.
@@ -77,6 +82,12 @@ def report(
             html=html,
             as_json=as_json,
         )
+        return
+    if failures:
+        from downroute.cli.report_failures import report_failures
+
+        folder = store or settings.store.path
+        report_failures(settings, folder, study, task, html=html, as_json=as_json)
         return
     if study is not None:
         from downroute.cli.report_study import report_study

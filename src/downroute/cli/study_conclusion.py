@@ -13,7 +13,7 @@ from rich.console import Console
 from downroute.cli.policy_file import write_policy_file
 from downroute.cli.pricing import price_table
 from downroute.cli.study_more import tell_more
-from downroute.cli.study_output import print_diff, print_results
+from downroute.cli.study_output import policy_diff, print_diff, print_results
 from downroute.cli.study_plan import Estimate, compared, truth
 from downroute.cli.study_wishes import Wishes
 from downroute.config import Settings
@@ -66,15 +66,6 @@ def tell(
         made_with=made,
         others=others,
     )
-    report = {
-        **report_json(question, results, entry.id, store),
-        "made_with": made,
-        "estimate": estimate.as_json() if estimate else None,
-        "truth": truth(results, store.journal.spent(entry.id), time.time() - entry.started_at),
-    }
-    report["tasks"] += among_all(others, results)
-    short = any(r.stopped is Stopped.BUDGET for r in results)
-    finish(store, entry.id, OUT_OF_BUDGET if short else FINISHED, report, results)
     unmerged: PolicyError | None = None
     try:
         # No route can change a prompt, so what was shown of one is no reason to write any.
@@ -83,6 +74,16 @@ def tell(
     except PolicyError as fault:
         # The verdicts were paid for and are told first.
         merged, unmerged = policy_text, fault
+    report = {
+        **report_json(question, results, entry.id, store),
+        "made_with": made,
+        "policy_diff": policy_diff(wishes.policy, policy_text, merged),
+        "estimate": estimate.as_json() if estimate else None,
+        "truth": truth(results, store.journal.spent(entry.id), time.time() - entry.started_at),
+    }
+    report["tasks"] += among_all(others, results)
+    short = any(r.stopped is Stopped.BUDGET for r in results)
+    finish(store, entry.id, OUT_OF_BUDGET if short else FINISHED, report, results)
     if wishes.as_json:
         print(json.dumps(report, ensure_ascii=False, indent=2))
     else:
@@ -95,7 +96,7 @@ def tell(
 
         write_verdicts_page(wishes.html, report, str(wishes.policy))
         output.print(f"page: {wishes.html}")
-    tell_more(wishes, findings, worth, report, policy_text, merged, output)
+    tell_more(wishes, findings, worth, report, output)
     if unmerged is not None:
         raise PolicyError(f"the routes were not written: {unmerged}") from None
     if merged != policy_text:

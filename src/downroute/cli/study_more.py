@@ -3,7 +3,6 @@ Markdown for a pull request."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,19 +24,13 @@ def tell_more(
     findings: Sequence[Finding],
     worth: Sequence[PreparedTask],
     report: Mapping[str, Json],
-    before: str,
-    after: str,
     output: Console,
 ) -> None:
-    """Whatever of it was wished for. ``before`` and ``after`` are the policy's text."""
+    """Whatever of it was wished for."""
     if wishes.markdown is not None:
         from downroute.reports.study_markdown import study_markdown
 
-        name = str(wishes.policy)
-        lines = difflib.unified_diff(
-            before.splitlines(), after.splitlines(), name, name, lineterm=""
-        )
-        write_text(wishes.markdown, study_markdown(report, list(lines)))
+        write_text(wishes.markdown, study_markdown(report))
         output.print(f"markdown: {wishes.markdown}")
     if not wishes.failures and wishes.failures_html is None:
         return
@@ -49,7 +42,7 @@ def tell_more(
         write_failures_page(wishes.failures_html, rows, report["baseline"], report["candidates"])
         output.print(f"failures: {wishes.failures_html}")
     if wishes.failures:
-        _print(output, found, report["baseline"])
+        print_failures(output, found, report["baseline"])
 
 
 def write_text(path: Path, text: str) -> None:
@@ -64,7 +57,8 @@ def write_text(path: Path, text: str) -> None:
         raise InputError(f"{path}: cannot be written: {fault.strerror}") from None
 
 
-def _print(output: Console, found: Sequence[Failure], baseline: str) -> None:
+def print_failures(output: Console, found: Sequence[Failure], baseline: str) -> None:
+    """Worst first: all of them through a pager on a terminal, elsewhere the first."""
     if output.is_terminal:
         with output.pager():
             for failure in found:

@@ -105,16 +105,22 @@ def progress_bars(
         yield advance
 
 
+def policy_diff(path: Path, before: str, after: str) -> str:
+    """What changed in the policy; empty where nothing did."""
+    return "\n".join(
+        difflib.unified_diff(
+            before.splitlines(), after.splitlines(), str(path), str(path), lineterm="", n=2
+        )
+    )
+
+
 def print_diff(console: Console, path: Path, before: str, after: str) -> None:
     """What changed in the policy."""
     if before == after:
         console.print(f"{path}: no change", style="dim")
         return
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), str(path), str(path), lineterm="", n=2
-    )
     styles = {"+": "green", "-": "red", "@": "cyan"}
-    for line in lines:
+    for line in policy_diff(path, before, after).splitlines():
         console.print(Text(line, style=styles.get(line[:1], "")), soft_wrap=True)
 
 

@@ -2,58 +2,79 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from downroute.records import Json
 from downroute.reports.display import MISSING, share, usd
-from downroute.reports.verdicts import MOVES, month_range, next_step
+from downroute.reports.plain_words import (
+    MOVES,
+    facts,
+    gap,
+    headline,
+    margin,
+    said,
+    sure,
+    untested,
+)
+from downroute.reports.reproduce import command, prices, versions
+from downroute.reports.verdicts import month_range
 
 _COLUMNS = (
     "task", "verdict", "pairs", "scores", "gap in points", "worst slice", "escalated",
     "per right answer", "saving",
 )  # fmt: skip
 
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~@&])")
 
-def study_markdown(report: Mapping[str, Json], diff: Sequence[str] = ()) -> str:
-    """What ``study --json`` prints as Markdown; ``diff`` are the lines of the policy's change."""
+
+def study_markdown(report: Mapping[str, Json]) -> str:
+    """What ``study --json`` prints, as Markdown."""
     tasks = report["tasks"]
-    moving = [t for t in tasks if t["verdict"] in MOVES]
-    candidates = ", ".join(report["candidates"])
-    lines = [
-        f"### {len(moving)} of {len(tasks)} tasks can move from {report['baseline']} to "
-        f"{candidates}",
-        "",
-        f"Study `{report['study']}`, margin {report['margin'] * 100:g} "
-        f"{'% of the score' if report['relative'] else 'points'}, "
-        f"{report['confidence']:.0%} confidence, seed {report['seed']}, measuring cost "
-        f"{usd(report['spent_usd'])}.",
-    ]
-    month = month_range(moving)
-    if month is not None:
-        lines.append(f"Net saving a month: {usd(month[0])} to {usd(month[1])}.")
-    lines += ["", _row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
-    lines += [_row(_cells(task, report)) for task in tasks]
-    lines.append("")
-    lines += [f"- {task['task']}: {next_step(task)}" for task in tasks]
-    if diff:
-        lines += ["", "<details><summary>What changes in the policy</summary>", "", "```diff"]
-        lines += [line.replace("```", "` ` `") for line in diff]
-        lines += ["```", "", "</details>"]
-    lines += ["", "Undo: `downroute policy off` at once, `downroute policy rollback` for good.", ""]
-    return "\n".join(lines)
+    month = month_range([t for t in tasks if t["verdict"] in MOVES])
+    parts = [
+        f"### {_plain(headline(report))}",
+        f"Study `{report['study']}`, margin {margin(report)}, {report['confidence']:.0%} "
+        f"confidence, seed {report['seed']}, measuring cost {usd(report['spent_usd'])}.",
+        "" if month is None else f"Net saving a month: {usd(month[0])} to {usd(month[1])}.",
+        "\n".join([_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
+                  + [_row(_cells(task, report)) for task in tasks]),
+        "\n".join(_task(task, report) for task in tasks),
+        f"How sure: {_plain(sure(report))}",
+        "Not tested:\n\n" + "\n".join(f"- {_plain(line)}" for line in untested(report)),
+        _policy_change(report),
+        "Undo: `downroute policy off` at once, `downroute policy rollback` for good.",
+        f"To repeat it:\n\n{_fenced(command(report), 'sh')}",
+        "\n".join(f"- {_plain(m)}" for m in (*prices(report), versions(report)) if m),
+    ]  # fmt: skip
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _task(task: Mapping[str, Json], report: Mapping[str, Json]) -> str:
+    lines = [f"- **{_plain(task['task'])}**: {_plain(said(task, report))}"]
+    return "\n".join([*lines, *(f"  - {_plain(fact)}" for fact in facts(task, report))])
+
+
+def _policy_change(report: Mapping[str, Json]) -> str:
+    diff = report.get("policy_diff")
+    if not diff:
+        return ""
+    summary = "<details><summary>What changes in the policy</summary>"
+    return f"{summary}\n\n{_fenced(diff, 'diff')}\n\n</details>"
 
 
 def _cells(task: Mapping[str, Json], report: Mapping[str, Json]) -> list[str]:
     names = (report["baseline"], task["candidate"])
     per_right = task.get("cost_per_right_usd") or {}
     worst = task.get("worst_slice")
+    alone = "\\*" if task.get("stands_among_all") is False else ""
     return [
-        task["task"],
-        f"**{task['verdict']}**" + _bound(task),
+        _plain(task["task"]),
+        f"**{task['verdict']}**{alone}" + _bound(task),
         f"{task['examples']}" + (f", {task['graded']} graded" if task["graded"] else ""),
         " → ".join(_score(task["scores"].get(name)) for name in names),
-        _gap(task),
-        MISSING if worst is None else f"{worst['name']}: {_gap(worst)}",
+        gap(task),
+        MISSING if worst is None else _plain(f"{worst['name']}: {gap(worst)}"),
         share(task["escalation"]) if task["verdict"] in MOVES else MISSING,
         " → ".join(usd(per_right.get(name)) for name in names),
         share(task["saving_share"]) if task["verdict"] in MOVES else MISSING,
@@ -62,17 +83,9 @@ def _cells(task: Mapping[str, Json], report: Mapping[str, Json]) -> list[str]:
 
 def _bound(task: Mapping[str, Json]) -> str:
     found = task.get("break")
-    if not found or not found.get("confirmed") or task["verdict"] not in MOVES:
+    if not found or task["verdict"] not in MOVES:
         return ""
-    return f", {found['words']}" if found.get("words") else ", inside a boundary"
-
-
-def _gap(values: Mapping[str, Json]) -> str:
-    low, high, gap = values["gap_low"], values["gap_high"], values["gap"]
-    if low is None or high is None:
-        return MISSING
-    middle = "?" if gap is None else f"{gap * 100:+.1f}"
-    return f"{middle} [{low * 100:+.1f}, {high * 100:+.1f}]"
+    return _plain(f", {found['words']}")
 
 
 def _score(value: float | None) -> str:
@@ -80,4 +93,16 @@ def _score(value: float | None) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+    return "| " + " | ".join(cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """``text`` on one line, with nothing in it that Markdown would read: names come from logs."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _fenced(text: str, language: str) -> str:
+    """A block that ends where it should, whatever fences ``text`` holds."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"

@@ -1,5 +1,5 @@
-"""A study's verdicts as one page for those who decide: what can move, what it saves net, what was
-not shown, how to undo it."""
+"""A study's verdicts as one page for those who decide: what can move, what it saves net, how sure
+that is, what was not tested, how to undo it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from downroute.records import Json
+from downroute.reports import plain_words, reproduce
 from downroute.reports.display import MISSING
 from downroute.reports.page import write_page
+from downroute.reports.plain_words import MOVES, STAYS
 
-MOVES = ("route", "safe", "cascade")
-STAYS = ("keep", "unsafe")
 SCALE = 160.0
+
+_BADGES = {"good": "can move", "bad": "stays", "open": "not decided"}
 
 
 def write_verdicts_page(path: Path, report: Mapping[str, Json], policy: str) -> None:
@@ -27,11 +29,19 @@ def write_verdicts_page(path: Path, report: Mapping[str, Json], policy: str) -> 
     values = {
         "r": report,
         "policy": policy,
-        "rows": [_row(task, report) for task in tasks],
+        "headline": plain_words.headline(report),
+        "margin": plain_words.margin(report),
+        "cards": [_card(task, report) for task in sorted(tasks, key=_place)],
         "moving": len(moving),
         "staying": sum(t["verdict"] in STAYS for t in tasks),
         "undecided": sum(t["verdict"] == "inconclusive" for t in tasks),
         "month": month_range(moving),
+        "sure": plain_words.sure(report),
+        "untested": plain_words.untested(report),
+        "command": reproduce.command(report),
+        "prices": reproduce.prices(report),
+        "versions": reproduce.versions(report),
+        "expires": sorted({t["evidence"]["expires"] for t in moving if t.get("evidence")}),
     }
     write_page(path, "verdicts.html", values)
 
@@ -44,55 +54,40 @@ def month_range(tasks: Sequence[Mapping[str, Json]]) -> tuple[float, float] | No
     return sum(low for low, _ in ranges), sum(high for _, high in ranges)
 
 
-def _row(task: Mapping[str, Json], report: Mapping[str, Json]) -> dict[str, Json]:
-    scores = task["scores"]
-    moves = task["verdict"] in MOVES
+def _kind(task: Mapping[str, Json]) -> str:
+    if task["verdict"] in MOVES:
+        return "good"
+    return "bad" if task["verdict"] in STAYS else "open"
+
+
+def _place(task: Mapping[str, Json]) -> int:
+    """What moves comes first, then what needs somebody's decision, then what stays."""
+    return ("good", "open", "bad").index(_kind(task))
+
+
+def _card(task: Mapping[str, Json], report: Mapping[str, Json]) -> dict[str, Json]:
+    scores, right = task["scores"], task.get("cost_per_right_usd") or {}
+    moves, kind = task["verdict"] in MOVES, _kind(task)
+    models = (report["baseline"], task["candidate"])
+    served = plain_words.served_gap(task)
     return {
         **task,
-        "kind": "good" if moves else "bad" if task["verdict"] in STAYS else "open",
-        "baseline_score": _points(scores.get(report["baseline"])),
-        "candidate_score": _points(scores.get(task["candidate"])),
-        "gap_text": _gap(task),
-        "bar": _bar(task, report["margin"]),
+        "kind": kind,
+        "badge": _BADGES[kind],
+        "alone": served is not task,
+        "said": plain_words.said(task, report),
+        "facts": plain_words.facts(task, report),
+        "score_texts": [_points(scores.get(model)) for model in models],
+        "right": [right.get(model) for model in models],
+        "gap_text": plain_words.gap(served),
+        "bar": _bar(served, report["margin"]),
         "saving": task["saving_share"] if moves else None,
-        "worst": _worst(task),
-        "next": next_step(task),
+        "month": task["saving_usd_month"] if moves else None,
     }
-
-
-def next_step(task: Mapping[str, Json]) -> str:
-    """What would settle or undo this verdict, in words."""
-    if task["message"]:
-        return str(task["message"])
-    need = task["need"]
-    if task["verdict"] in MOVES:
-        return "Switched by the policy; undo with `downroute policy off`."
-    if task["verdict"] in STAYS:
-        return "Stays on the baseline: shown to be worse by more than the margin."
-    if need and need.get("grades"):
-        return f"Grade {need['grades']} of {need['of']} pairs to decide it."
-    if need and need.get("labels"):
-        return f"Label {need['labels']} of {need['of']} judged pairs to decide it."
-    if need:
-        return f"About {need['pairs']:,} more pairs would decide it."
-    return "Stays on the baseline: not shown, and more pairs would not help."
 
 
 def _points(score: float | None) -> str:
     return MISSING if score is None else f"{score * 100:.1f}"
-
-
-def _gap(task: Mapping[str, Json]) -> str:
-    low, high = task["gap_low"], task["gap_high"]
-    if low is None or high is None:
-        return MISSING
-    middle = "?" if task["gap"] is None else f"{task['gap'] * 100:+.1f}"
-    return f"{middle} [{low * 100:+.1f}, {high * 100:+.1f}]"
-
-
-def _worst(task: Mapping[str, Json]) -> str | None:
-    worst = task.get("worst_slice")
-    return None if worst is None else f"worst slice {worst['name']}: {_gap(worst)}"
 
 
 def _bar(task: Mapping[str, Json], margin: float) -> dict[str, float] | None:

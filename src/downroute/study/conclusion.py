@@ -32,6 +32,8 @@ class Finding:
     result: TaskResult
     pairs: tuple[Pair, ...]
     measured: tuple[Measurement, ...]
+    confirming: tuple[Measurement, ...] = ()
+    """The answers asked for to confirm where the candidate holds, beside those of the sample."""
 
 
 def result_of(

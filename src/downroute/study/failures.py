@@ -24,6 +24,9 @@ class Kind(StrEnum):
 
 _ORDER = list(Kind)
 
+_GOOD = 0.5
+"""A score below which an answer is called wrong where both answers have the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -61,9 +64,12 @@ def failures(
     """The failures of all tasks, by kind, the largest loss first. ``examples`` by task."""
     found: list[tuple[int, float, Failure]] = []
     for finding in findings:
-        by_id = {e.id: e for e in examples[finding.result.task]}
-        answers = {m.example_id: m.answer for m in finding.measured}
-        for pair in finding.pairs:
+        narrowing = finding.result.narrowing
+        further = () if narrowing is None else narrowing.further
+        fresh = () if narrowing is None else narrowing.fresh
+        by_id = {e.id: e for e in (*examples[finding.result.task], *further)}
+        answers = {m.example_id: m.answer for m in (*finding.measured, *finding.confirming)}
+        for pair in {p.example_id: p for p in (*finding.pairs, *fresh)}.values():
             kind = _kind(pair)
             if kind is None or pair.example_id not in by_id:
                 continue
@@ -86,7 +92,7 @@ def _kind(pair: Pair) -> Kind | None:
         return Kind.UNGRADED
     if pair.difference:
         return Kind.CANDIDATE if pair.difference > 0 else Kind.BASELINE
-    both_wrong = pair.candidate is not None and pair.candidate < 1.0
+    both_wrong = pair.candidate is not None and pair.candidate < _GOOD
     return Kind.BOTH if both_wrong else None
 
 

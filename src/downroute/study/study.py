@@ -265,7 +265,7 @@ async def study_task(
     if stop is not None or unlooked is not None:
         result = replace(result, message=unlooked if stop is None else str(stop))
     until = len(pairs) if narrowing is None else narrowing.explored
-    return Finding(result, tuple(pairs[:until]), tuple(measured[:until]))
+    return Finding(result, tuple(pairs[:until]), tuple(measured[:until]), tuple(measured[until:]))
 
 
 def judging_of(
