@@ -91,7 +91,9 @@ def facts(task: Mapping[str, Json], report: Mapping[str, Json]) -> list[str]:
     worst = task.get("worst_slice")
     served = served_gap(task)
     if served is not task:
-        lines.append(f"{task['candidate']} alone: gap {gap(task)} points, not within the margin.")
+        lines.append(
+            f"{task['candidate']} alone: gap {gap(task)} points, not shown to be within the margin."
+        )
     if worst:
         alone = f" of {task['candidate']} alone" if served is not task else ""
         lines.append(
@@ -131,7 +133,8 @@ def sure(report: Mapping[str, Json]) -> str:
     errs = (1 - report["confidence"]) * 100
     told = (
         "A task moves only if all of the gap's interval lies within the margin, by a rule that "
-        f"lets a model which is truly worse than that through in at most {errs:.2g} of 100 studies"
+        "lets a model which is truly worse than that through in at most "
+        f"{errs:.2g} of 100 such tests"
     )
     if len(report["candidates"]) > 1:
         told += ", all candidates of a task together"
