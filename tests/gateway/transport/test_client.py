@@ -80,7 +80,7 @@ FRAMINGS = {
     "chunks": b"transfer-encoding: chunked\r\n\r\n5\r\n%s\r\n%x;a=b\r\n%s\r\n0\r\nt: v\r\n\r\n"
     % (BODY[:5], len(BODY) - 5, BODY[5:]),
     "end": b"connection: close\r\n\r\n" + BODY,
-    "gzip": b"content-encoding: gzip\r\n\r\n" + gzip.compress(BODY),
+    "gzip": b"content-encoding: gzip\r\n\r\n" + gzip.compress(BODY, mtime=0),
     "deflate": b"content-encoding: deflate\r\n\r\n" + zlib.compress(BODY),
 }
 
@@ -128,7 +128,8 @@ def test_head_waits_for_no_body():
         (b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000, "no HTTP"),
         (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nnot gzip", "unpacked"),
         (
-            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n" + gzip.compress(BODY)[:-9],
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
+            + gzip.compress(BODY, mtime=0)[:-9],
             "unpacked",
         ),
         (b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 1\r\n\r\nx", "unpacked"),
