@@ -184,7 +184,7 @@ class Answering:
         first_byte_s = call.elapsed_s()
 
         def over(error: str | None) -> bytes:
-            exchange.attempt = call.attempts[outcome.index] = live.over(error)
+            exchange.attempt = call.attempts[outcome.index] = exchange.end(live, error)
             exchange.kept = live.stream.reader.kept
             self._logged(call, call.row(outcome, status=exchange.status, first_byte_s=first_byte_s))
             said = call.decision_headers(outcome) if late else []
@@ -203,7 +203,7 @@ class Answering:
         live = outcome.exchange.live
         if live is not None:
             live.stream.close()
-            call.attempts[outcome.index] = live.over(CANCELLED)
+            call.attempts[outcome.index] = outcome.exchange.end(live, CANCELLED)
         self._logged(call, call.row(outcome, status=CLIENT_CLOSED_REQUEST, error=CANCELLED))
 
 

@@ -41,6 +41,12 @@ class Exchange:
     answers: Sequence[Answer] = ()
     fault: NoReplyError | None = None
 
+    def end(self, live: Live, error: str | None) -> Attempt:
+        """The attempt that ``live`` was, ended in ``error`` if any. It is let go of: it holds the
+        call, which holds this exchange, and would stay until somebody looks for cycles."""
+        self.live = None
+        return live.over(error)
+
     def refusal(self) -> Refusal:
         """Our own error where the upstream gave no reply that could be passed on."""
         assert self.fault is not None

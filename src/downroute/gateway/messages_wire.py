@@ -77,9 +77,8 @@ class MessagesWire:
         if purpose is not Purpose.SELF_CHECK:
             return {k: v for k, v in body.members.items() if k not in _NOT_FOR_A_HELPER}
         asked: dict[str, Any] = {k: v for k, v in body.members.items() if k in _SELF_CHECK_KEEPS}
-        messages = json_text.decode(asked.get("messages", b"[]"))
         asked["messages"] = [
-            *(messages if isinstance(messages, list) else ()),
+            *_list(asked.get("messages", b"[]")),
             {"role": "assistant", "content": spoken(answer) or "(no answer)"},
             {"role": "user", "content": prompt or PROMPT},
         ]
@@ -92,6 +91,15 @@ class MessagesWire:
 
     def refused_event(self, refusal: Refusal) -> bytes:
         return _event("error", _error(refusal))
+
+
+def _list(raw: bytes | json_text.Raw) -> list[Json]:
+    """A JSON list; empty where it is none, or cannot be read: the upstream says what it thinks."""
+    try:
+        value = json_text.decode(raw)
+    except ValueError:
+        return []
+    return value if isinstance(value, list) else []
 
 
 def _error(refusal: Refusal) -> dict[str, Json]:

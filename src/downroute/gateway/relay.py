@@ -51,7 +51,7 @@ class Relay:
             if comment := self._end():
                 yield comment
         except NoReplyError as fault:
-            self._exchange.fault = fault
+            self._exchange.fault = fault.with_traceback(None)
             yield self._failure(f"{fault.fault}: {fault}", self._exchange.refusal())
         except Exception as fault:
             kind = type(fault).__name__

@@ -98,7 +98,9 @@ class Trying:
             cost = 0.0 if fault.fault.unasked else None
             error = f"{fault.fault}: {fault}"
             status = reply.status if reply else None
-            exchange = Exchange(ask.failed(status, error, cost), fault=fault)
+            # With its traceback it would hold this frame, and with that the exchange it is part of.
+            kept = fault.with_traceback(None)
+            exchange = Exchange(ask.failed(status, error, cost), fault=kept)
         except asyncio.CancelledError:
             ask.call.attempts.append(ask.failed(reply.status if reply else None, CANCELLED, None))
             raise

@@ -54,8 +54,9 @@ def only(route: Route, model: str) -> Route:
 _RESULTS = frozenset({"tool", "function"})
 
 
-def _role(message: Json) -> Json:
-    return message.get("role") if isinstance(message, (dict, Mapping)) else None
+def _role(message: Json) -> str | None:
+    role = message.get("role") if isinstance(message, (dict, Mapping)) else None
+    return role if isinstance(role, str) else None
 
 
 def _messages(request: Mapping[str, Json]) -> Sequence[Mapping[str, Json]]:

@@ -86,16 +86,16 @@ SMUGGLED = {
 @pytest.mark.parametrize("headers", SMUGGLED.values(), ids=SMUGGLED)
 def test_what_two_servers_might_read_differently_is_refused(headers):
     data = b"POST /x HTTP/1.1\r\n" + HOST + headers + b"\r\n" + BODY
-    assert status(data) in (400, 501)
-    assert status(data, pieces=len(data)) in (400, 501)
+    assert status(data) == 400
+    assert status(data, pieces=len(data)) == 400
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
         (b"GET / HTTP/1.1\r\n\r\n", 400),
-        (b"GET /\r\n\r\n", 505),
-        (b"GET / HTTP/2.0\r\n" + HOST + b"\r\n", 505),
+        (b"GET /\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\n" + HOST + b"\r\n", 400),
         (b"CONNECT h:1 HTTP/1.1\r\n" + HOST + b"\r\n", 405),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),

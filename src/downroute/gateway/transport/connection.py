@@ -95,6 +95,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
         self._closing = True
         self._transport = None
+        self._parser.close()
         self._waiting.clear()
         if self._writable is not None and not self._writable.done():
             self._writable.cancel()

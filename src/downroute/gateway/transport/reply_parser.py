@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httptools
 
 from downroute.gateway.transport.request_parser import header_name
@@ -24,7 +26,7 @@ class ReplyParser:
         """Once ``whole``: another request may be sent on this connection."""
         self.pieces: list[bytes] = []
         """What came of the body and was not taken yet."""
-        self._http = httptools.HttpResponseParser(self)
+        self._http: Any = httptools.HttpResponseParser(self)
         self._head_only = head_only
         self._head_bytes = 0
         self._framed = False
@@ -48,6 +50,7 @@ class ReplyParser:
             self.reusable = False
             if not self.whole:
                 raise ValueError(str(fault)) from None
+        self._let_go()
         if not self.head and self._head_bytes > _LONGEST_HEAD:
             raise ValueError("the head of the reply does not end")
 
@@ -56,7 +59,19 @@ class ReplyParser:
         if self.head and not self.whole and not self._framed:
             self.whole = True
         self.reusable = False
+        self._http = None
         return self.whole
+
+    def close(self) -> None:
+        """Nothing more is wanted."""
+        self.reusable = False
+        self._http = None
+
+    def _let_go(self) -> None:
+        """The parser and its callbacks hold each other: left alone, they would stay until somebody
+        looks for cycles."""
+        if self.whole:
+            self._http = None
 
     # The names of the callbacks are httptools'.
 

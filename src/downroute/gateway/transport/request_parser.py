@@ -8,6 +8,7 @@ leaves to a server is refused here: missing hosts, codings we do not take apart,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
@@ -48,7 +49,7 @@ class RequestParser:
         """The client waits for ``100 Continue`` before it sends the body. Whoever sends it sets
         this back."""
         self._limits = limits
-        self._http = httptools.HttpRequestParser(self)
+        self._http: Any = httptools.HttpRequestParser(self)
         self._ready: list[Incoming] = []
         self._refusal: Refusal | None = None
         self._raw = 0
@@ -58,8 +59,7 @@ class RequestParser:
         """The requests that ``data`` completes, in order; a refusal is the last."""
         if self.over:
             return []
-        ready: list[Incoming] = []
-        self._ready = ready
+        ready = self._ready
         try:
             try:
                 self._http.feed_data(data)
@@ -71,7 +71,15 @@ class RequestParser:
                 ready.append(Incoming(None, self._refusal or Refusal(400, _NO_HTTP)))
         if not self.over and not ready:
             self._count(len(data))
+        self._ready = []
         return ready
+
+    def close(self) -> None:
+        """Nothing more comes. The parser and its callbacks hold each other: left alone, they and
+        the last request would stay until somebody looks for cycles."""
+        self.over = True
+        self._http = None
+        self._start()
 
     def _without_upgrade(self, rest: bytes) -> None:
         """Read the request as if it had not offered another protocol: we speak none, so the offer
@@ -144,11 +152,11 @@ class RequestParser:
             if hosts != 1:
                 self._refuse(Refusal(400, "a request names one host"))
         elif version != "1.0":
-            self._refuse(Refusal(505, "only HTTP/1.1 and HTTP/1.0 are spoken here"))
+            self._refuse(Refusal(400, "only HTTP/1.1 and HTTP/1.0 are spoken here"))
         elif codings:
             self._refuse(Refusal(400, "HTTP/1.0 knows no transfer coding"))
         if codings and codings != ["chunked"]:
-            self._refuse(Refusal(501, "no transfer coding but `chunked` is taken"))
+            self._refuse(Refusal(400, "no transfer coding but `chunked` is taken"))
         if length is not None and int(length) > self._limits.body_bytes:
             self._refuse(self._too_large())
         if expects is not None and version == "1.1":
@@ -168,6 +176,7 @@ class RequestParser:
         pieces = self._pieces
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         target = self._target.decode("ascii", "surrogateescape")
+        self._pieces = []
         self._ready.append(
             Incoming(
                 Request(method, _path(target), self._headers, body, target),

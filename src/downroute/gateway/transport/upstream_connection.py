@@ -168,6 +168,7 @@ class UpstreamExchange:
 
     def close(self) -> None:
         self._timer.cancel()
+        self._parser.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abort()
@@ -204,6 +205,7 @@ class UpstreamExchange:
         if not (self._parser.end() if error is None else self._parser.whole):
             said = _BROKE_OFF if self._parser.head else _SILENT
             self._fault = self._fault or NoReplyError(Fault.BROKEN, said)
+        self._parser.close()
         self._wake()
 
     def _bound(self) -> None:
@@ -250,7 +252,8 @@ class UpstreamExchange:
 
     def _raise_fault(self) -> None:
         if self._fault is not None:
-            raise self._fault
+            # Raised itself, it would hold its own traceback, and with it this exchange.
+            raise NoReplyError(self._fault.fault, str(self._fault))
 
     def _wake(self) -> None:
         if self._news is not None and not self._news.done():
