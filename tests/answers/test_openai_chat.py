@@ -30,7 +30,8 @@ def test_text_tool_calls_and_logprobs_are_read():
 def test_nonsense_reads_as_missing():
     for body in ({}, {"choices": []}, {"choices": ["x"]}, {"choices": [{"message": 3}]}):
         assert answer_from_completion(body).text is None
-    assert usage_from_completion({"usage": {"prompt_tokens": "many"}}) == Usage()
+    for none in ("many", -1, True, 1.5, 10**400):
+        assert usage_from_completion({"usage": {"prompt_tokens": none}}) == Usage()
 
 
 def test_tokens_without_a_readable_logprob_are_left_out():

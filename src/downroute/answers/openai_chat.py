@@ -13,6 +13,8 @@ from typing import Any
 from downroute.prompts import canonical_json, content_text, digest
 from downroute.records import Answer, Json, TokenLogprob, ToolCall, Usage
 
+_MOST_TOKENS = 10**12
+
 
 def answer_from_completion(body: Mapping[str, Json], choice: int = 0) -> Answer:
     """The answer in a ``chat.completion`` body's ``choice``."""
@@ -59,8 +61,8 @@ def usage_from_completion(body: Mapping[str, Json]) -> Usage:
     prompt_details = usage.get("prompt_tokens_details")
     output_details = usage.get("completion_tokens_details")
     return Usage(
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=_count(usage.get("completion_tokens")),
+        input_tokens=token_count(usage.get("prompt_tokens")),
+        output_tokens=token_count(usage.get("completion_tokens")),
         cached_input_tokens=_detail(prompt_details, "cached_tokens"),
         reasoning_tokens=_detail(output_details, "reasoning_tokens"),
     )
@@ -179,7 +181,13 @@ def _is_token(entry: Json) -> bool:
 
 
 def _detail(block: Json, key: str) -> int | None:
-    return _count(block.get(key)) if isinstance(block, (dict, Mapping)) else None
+    return token_count(block.get(key)) if isinstance(block, (dict, Mapping)) else None
+
+
+def token_count(value: Json) -> int | None:
+    """A number of tokens as an upstream states it; ``None`` where it cannot be one."""
+    count = _count(value)
+    return count if count is not None and count <= _MOST_TOKENS else None
 
 
 def _count(value: Json) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from downroute.answers.openai_chat import token_count
 from downroute.gateway import json_text
 from downroute.gateway.sse import EventSplitter, payload
 from downroute.records import Json, Usage
@@ -55,7 +56,7 @@ def usage_of(value: Json) -> Usage:
 
 def _first(values: Json, *names: str) -> int | None:
     for name in names if isinstance(values, Mapping) else ():
-        count = values.get(name)
-        if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+        count = token_count(values.get(name))
+        if count is not None:
             return count
     return None

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 
 import pytest
+import uvloop
 
 from downroute.gateway.transport import upstream_connection
 from downroute.gateway.transport.address import address
@@ -321,3 +322,25 @@ def test_addresses(url, host, target):
 def test_what_is_no_address(url):
     with pytest.raises(ValueError, match=r"http|[Pp]ort"):
         address(url)
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_request_that_is_given_up_while_it_connects_leaves_nothing_open(loop_factory):
+    async def run():
+        server = await asyncio.start_server(saying(), "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+        client = HttpClient()
+        for steps in range(6):
+            asking = asyncio.ensure_future(client.send("GET", url, [], b"", Patience(5)))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.wait({asking})
+        await asyncio.sleep(0.05)
+        left = len(client._open)
+        await client.close()
+        server.close()
+        return left
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        assert runner.run(run()) == 0

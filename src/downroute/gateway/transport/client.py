@@ -97,11 +97,15 @@ class HttpClient:
         self, origin: Origin, until: float, connect_s: float
     ) -> UpstreamConnection:
         left_s = max(until - self._loop.time(), 0.001)
+        made: list[UpstreamConnection] = []
 
         def make() -> UpstreamConnection:
-            return UpstreamConnection(
-                lambda connection: self._give_back(origin, connection), self._open
+            made.append(
+                UpstreamConnection(
+                    lambda connection: self._give_back(origin, connection), self._open
+                )
             )
+            return made[-1]
 
         try:
             async with asyncio.timeout(min(connect_s, left_s)):
@@ -114,6 +118,12 @@ class HttpClient:
                 )
         except (OSError, ssl.SSLError, TimeoutError, UnicodeError) as fault:
             raise _no_connection(fault) from None
+        except BaseException:
+            # Cancelled just then, uvloop closes the socket without a word to what was made for it.
+            for connection in made:
+                connection.abort()
+                self._open.discard(connection)
+            raise
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:
