@@ -166,6 +166,14 @@ def test_every_scorer_has_a_section_with_its_options_and_one_example_written_twi
     assert [n for n in PROMPTFOO_NAMES if f"`{n}`" not in text] == []
 
 
+def test_decisions_have_numbers_of_their_own_and_are_listed_in_their_order():
+    pages = sorted(p.name for p in (DOCS / "decisions").glob("[0-9]*.md"))
+    listed = re.findall(r"\((\d\d-[\w-]+\.md)\)", page("decisions/README.md"))
+    assert listed == pages
+    numbers = [name[:2] for name in pages]
+    assert len(numbers) == len(set(numbers)), "two pages have one number: take the next free one"
+
+
 def anchors(path: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)

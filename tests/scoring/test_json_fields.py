@@ -91,3 +91,44 @@ def test_the_same_fields_in_other_types_or_dress_are_not_the_same_answer():
     assert same(Answer(text=RIGHT), Answer(text=RIGHT.replace(", ", ",  ")))
     assert not same(Answer(text='{"a": 5}'), Answer(text='{"a": "5"}'))
     assert not same(Answer(text='{"a": 5}'), Answer(text='It is {"a": 5}'))
+
+
+LINES = {"lines": [{"sku": "a", "n": 1, "tax": [{"k": "x"}, {"k": "y"}]}, {"sku": "b", "n": 2}]}
+TURNED = '{"lines": [{"n": 2, "sku": "b"}, {"n": 1, "sku": "a", "tax": [{"k": "y"}, {"k": "x"}]}]}'
+
+
+def test_objects_in_lists_are_matched_by_what_they_hold_where_order_does_not_count():
+    assert score(TURNED, LINES).value == 0
+    assert score(TURNED, LINES, any_order=True).value == 1
+    wrong = score(TURNED.replace('"n": 2', '"n": 3'), LINES, any_order=True)
+    assert (wrong.value, wrong.reason) == (0, "differs in lines[1].n")
+
+
+def test_a_missing_and_an_added_object_cost_their_own_values_alone():
+    wanted = [{"a": i, "b": i} for i in range(4)]
+    some = score('[{"a": 3, "b": 3}, {"a": 1, "b": 1}]', wanted, any_order=True, pass_at=None)
+    assert some.value == pytest.approx(2 * 4 / (4 + 8))
+    more = (
+        '[{"a": 9, "b": 9}, {"a": 2, "b": 2}, {"a": 1, "b": 1}, {"a": 0, "b": 0}, {"a": 3, "b": 3}]'
+    )
+    assert score(more, wanted, any_order=True, pass_at=None).value == pytest.approx(16 / 18)
+
+
+def test_a_field_with_a_scorer_of_its_own_is_that_of_the_matched_object():
+    scorer = build_scorer(
+        "json_fields:any_order=true,by="
+        '{"lines[0].n":{"number":{"tolerance":1}},"lines[1].n":{"number":{"tolerance":1}}}'
+    )
+    assert build_scorer(describe(scorer)) == scorer
+    assert scorer.score(Answer(text=TURNED.replace('"n": 2', '"n": 3')), LINES, {}).value == 1
+
+
+def test_without_a_reference_order_does_not_tell_answers_apart_either():
+    one, other = Answer(text=TURNED), Answer(text=TURNED.replace("[{", "[{ "))
+    turned = Answer(
+        text='{"lines": [{"n": 1, "sku": "a", "tax": [{"k": "x"}, {"k": "y"}]}, '
+        '{"n": 2, "sku": "b"}]}'
+    )
+    assert JsonFields().same(one, other)
+    assert not JsonFields().same(one, turned)
+    assert JsonFields(any_order=True).same(one, turned)

@@ -4,6 +4,7 @@ import random
 import re
 import string
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sacrebleu
@@ -131,6 +132,16 @@ def test_a_label_is_found_where_exactly_one_is_named(text, reference, expected):
 )
 def test_expressions_are_compared_as_mathematics(text, reference, expected):
     assert value("math_equal", text, reference) == expected
+
+
+def test_a_comparison_without_end_is_ended_in_any_thread(monkeypatch):
+    monkeypatch.setattr("downroute.scoring.math_equal.TIMEOUT_S", 1.0)
+    scorer = build_scorer("math_equal")
+    with ThreadPoolExecutor(1) as pool:
+        endless = pool.submit(scorer.score, Answer(text="9^{9^{9^{9}}}"), "1", {}).result(30)
+        after = pool.submit(scorer.score, Answer(text="2/4"), "1/2", {}).result(30)
+    assert (endless.value, after.value) == (None, 1.0)
+    assert "it took longer than 1 s" in endless.reason
 
 
 def test_languages_are_told_apart():

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from downroute.answers.final_value import as_text
 from downroute.answers.json_value import find_json
-from downroute.answers.label import label
 from downroute.answers.same import same_delivery
 from downroute.errors import UsageError
 from downroute.records import Answer, Json, Score
+from downroute.scoring.any_order import aligned
+from downroute.scoring.json_leaves import leaves, written
 from downroute.scoring.scorer import PASS, Scorer, fail, is_slow
 
 Leaves = Counter[tuple[str, str]]
@@ -25,11 +26,15 @@ class JsonFields:
 
     Every value counts once, under its path: F1 of the values that both have. Strings are compared
     as labels (white space, case and closing punctuation do not count), numbers by value, also
-    where one is written as a string; ``null``, ``""`` and empty lists equal a missing field. Lists
-    of plain values match in any order, lists of objects by position. ``fields`` restricts the
-    comparison to these fields (paths such as ``total`` or ``customer.name``, with all below them),
-    ``ignore`` leaves some out. ``by`` names a scorer for single fields, such as ``{summary:
-    token_f1}``. Such a field counts as one value, with the score that it gets.
+    where one is written as a string; ``null``, ``""`` and empty lists equal a missing field.
+    Lists of plain values match in any order, lists of objects by position; with ``any_order`` by
+    what they hold, so that as many values as possible agree (paths then number the reference's
+    items).
+
+    ``fields`` restricts the comparison to these fields (paths such as ``total`` or
+    ``customer.name``, with all below them), ``ignore`` leaves some out. ``by`` names a scorer for
+    single fields, such as ``{summary: token_f1}``. Such a field counts as one value, with the
+    score that it gets.
 
     ``pass_at`` makes it binary: 1 where F1 reaches it. The default, 1.0, wants every field right,
     which is when a record can be used as it is; ``pass_at: null`` (``pass_at=null`` on the command
@@ -48,6 +53,7 @@ class JsonFields:
     pass_at: float | None = 1.0
     ignore: tuple[str, ...] = ()
     by: Mapping[str, Scorer] = field(default_factory=dict)
+    any_order: bool = False
 
     def __post_init__(self) -> None:
         if self.pass_at is not None and not 0 < self.pass_at <= 1:
@@ -67,12 +73,13 @@ class JsonFields:
         found = find_json(answer.text)
         if found is None:
             return fail("the answer holds no JSON")
-        said = self._leaves(found.value)
-        parts = self._judged(found.value, wanted_value, request)
+        said_value = aligned(found.value, wanted_value) if self.any_order else found.value
+        said = self._leaves(said_value)
+        parts = self._judged(said_value, wanted_value, request)
         unscored = next((p for p in parts if p.score.value is None), None)
         if unscored is not None:
             return Score.unscored(f"{unscored.path}: {unscored.score.reason}")
-        wanted, said = (self._without_judged(leaves) for leaves in (wanted, said))
+        wanted, said = (self._without_judged(side) for side in (wanted, said))
         shared = (wanted & said).total() + sum(p.score.value or 0.0 for p in parts)
         sizes = wanted.total() + said.total() + sum(p.sides for p in parts)
         if not sizes:
@@ -98,24 +105,25 @@ class JsonFields:
                 found.append(Judged(path, sides, fail("only one side has it")))
         return found
 
-    def _without_judged(self, leaves: Leaves) -> Leaves:
+    def _without_judged(self, found: Leaves) -> Leaves:
         paths = [path for path in self.by if self._is_wanted(path)]
-        return Counter({leaf: n for leaf, n in leaves.items() if not _under(leaf[0], paths)})
+        return Counter({leaf: n for leaf, n in found.items() if not _under(leaf[0], paths)})
 
     def same(self, first: Answer, second: Answer) -> bool:
         one, other = find_json(first.text), find_json(second.text)
         if one is None or other is None:
             return one is other and (first.text or "").strip() == (second.text or "").strip()
-        alike = self._leaves(one.value, typed=True) == self._leaves(other.value, typed=True)
-        judged = all(value_at(one.value, path) == value_at(other.value, path) for path in self.by)
+        first_value = aligned(one.value, other.value) if self.any_order else one.value
+        alike = self._leaves(first_value, typed=True) == self._leaves(other.value, typed=True)
+        judged = all(value_at(first_value, path) == value_at(other.value, path) for path in self.by)
         return alike and judged and same_delivery(one, other)
 
     def _leaves(self, value: Json, *, typed: bool = False) -> Leaves:
-        leaves = Counter(
-            (path, f"{type(leaf).__name__} {_written(leaf)}" if typed else _written(leaf))
-            for path, leaf in _leaves(value, "")
+        found = Counter(
+            (path, f"{type(leaf).__name__} {written(leaf)}" if typed else written(leaf))
+            for path, leaf in leaves(value, "")
         )
-        return Counter({leaf: n for leaf, n in leaves.items() if self._is_wanted(leaf[0])})
+        return Counter({leaf: n for leaf, n in found.items() if self._is_wanted(leaf[0])})
 
     def _is_wanted(self, path: str) -> bool:
         wanted = not self.fields or _under(path, self.fields)
@@ -140,7 +148,7 @@ def value_at(value: Json, path: str) -> Json:
             value = value[int(name)]
         else:
             return None
-    return value if any(True for _ in _leaves(value, "")) else None
+    return value if any(True for _ in leaves(value, "")) else None
 
 
 def _under(path: str, fields: Sequence[str]) -> bool:
@@ -155,36 +163,6 @@ def _record(reference: Json) -> Json:
         except ValueError:
             return None
     return reference if isinstance(reference, (dict, list)) else None
-
-
-def _leaves(value: Json, path: str) -> Iterator[tuple[str, Json]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            nested = isinstance(inner, (Mapping, list, tuple))
-            yield from _leaves(inner, f"{path}[{index}]" if nested else f"{path}[]")
-    elif value is not None and value != "":
-        yield path, value
-
-
-def _written(value: Json) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(float(value)) if abs(value) < 2**53 else str(value)
-    text = label(str(value))
-    try:
-        return repr(float(text)) if _is_decimal(text) else text
-    except ValueError:
-        return text
-
-
-def _is_decimal(text: str) -> bool:
-    """A number in digits; ``007`` is an identifier."""
-    digits = text.removeprefix("-")
-    return digits[:1].isdecimal() and (digits[:1] != "0" or digits[1:2] in ("", "."))
 
 
 def _difference(wanted: Leaves, said: Leaves, judged: Sequence[str]) -> str | None:

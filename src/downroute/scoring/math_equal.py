@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-import re
+import atexit
+import json
+import sys
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from downroute.answers.final_value import as_text, final_reference, final_value
 from downroute.answers.label import same_text
 from downroute.answers.same import same_final_text
-from downroute.answers.stated import stated, unescaped_latex
 from downroute.records import Answer, Json, Score
-from downroute.scoring.extra import load, require
+from downroute.scoring.extra import require
+from downroute.scoring.own_program import Program, ProgramError
 from downroute.scoring.scorer import PASS, acceptable, fail
 
-TIMEOUT_S = 5
-MAX_CHARS = 2000
-"""Of a longer answer the end is read, where its result stands."""
+TIMEOUT_S = 5.0
+LOADING_S = 60.0
+"""How long the process may take to import the library, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,15 @@ class MathEqual:
     reference, as math-verify reads both: LaTeX or plain, fractions, roots, intervals, sets,
     matrices, equations (``\frac12`` is 0.5, ``x=3`` is 3). Rounded to 6 places. Texts that are
     equal pass unread. A reference that holds no expression is unscored; an answer that holds none
-    fails. Each comparison has 5 seconds.
+    fails. Expressions are read and compared in a process of their own; a comparison that takes
+    longer than 5 seconds, or more than 2 GiB, ends with it and is unscored.
 
     Raises:
         UsageError: math-verify is not installed.
     """
 
     name: ClassVar[str] = "math_equal"
+    slow: ClassVar[bool] = True
     needs_reference: ClassVar[bool] = True
     field: str | None = None
 
@@ -51,64 +53,62 @@ class MathEqual:
         said = final_value(answer, self.field)
         if any(said.text is not None and same_text(said.text, text) for text in texts):
             return PASS
-        gold = [expressions for expressions in map(_parsed, texts) if expressions]
-        if not gold:
-            return Score.unscored("the reference holds no mathematical expression")
-        if said.text is None:
-            return fail(said.missing or "the answer has no text")
-        told = _parsed(said.text)
-        if not told:
-            return fail("the answer holds no mathematical expression")
-        found = [_equal(expressions, told) for expressions in gold]
-        if True in found:
-            return PASS
-        if None in found:
-            return Score.unscored(f"the comparison takes longer than {TIMEOUT_S} s")
-        return fail("another expression")
+        return _compared(tuple(texts), said.text, said.missing or "the answer has no text")
 
     def same(self, first: Answer, second: Answer) -> bool:
         return same_final_text(first, second, self.field, case=True)
 
 
-def _timeout() -> int | None:
-    """math-verify keeps time by a signal, which only the main thread may set."""
-    return TIMEOUT_S if threading.current_thread() is threading.main_thread() else None
+@lru_cache(maxsize=10_000)
+def _compared(references: tuple[str, ...], said: str | None, without: str) -> Score:
+    """``without``: what is told of an answer that says nothing."""
+    try:
+        told = _reader().compare(references, said or "")
+    except ProgramError as fault:
+        return Score.unscored(f"the comparison of the expressions failed: {fault}")
+    if told == "no answer":
+        return fail(without if said is None else "the answer holds no mathematical expression")
+    return _SCORES[told]
+
+
+_SCORES = {
+    "equal": PASS,
+    "other": fail("another expression"),
+    "no reference": Score.unscored("the reference holds no mathematical expression"),
+    "beyond": Score.unscored("the comparison of the expressions takes too much memory"),
+}
+
+
+class _Reader:
+    """The process that reads expressions, kept for the next; one comparison at a time."""
+
+    def __init__(self) -> None:
+        self._program = Program((sys.executable, "-m", "downroute.scoring.math_worker"))
+        self._loaded = False
+        self._turn = threading.Lock()
+        atexit.register(self._program.close)
+
+    def compare(self, references: tuple[str, ...], said: str) -> str:
+        """
+        Raises:
+            ProgramError: it took too long or broke; the next comparison has a new process.
+        """
+        with self._turn:
+            if not self._loaded:
+                self._ask([], "", LOADING_S)
+                self._loaded = True
+            return self._ask(references, said, TIMEOUT_S)
+
+    def _ask(self, references: tuple[str, ...] | list[str], said: str, limit_s: float) -> str:
+        try:
+            line = f"{json.dumps([references, said])}\n"
+            told: str = json.loads(self._program.ask(line, limit_s, line=True))
+        except ProgramError:
+            self._loaded = False
+            raise
+        return told
 
 
 @cache
-def _library() -> Any:
-    logging.getLogger("math_verify").addHandler(
-        logging.NullHandler()
-    )  # it logs what it cannot read
-    return load("math_verify")
-
-
-_WORD = re.compile(r"[^\W\d_]{3,}")
-_FUNCTIONS = frozenset({"sqrt", "sin", "cos", "tan", "log", "exp", "min", "max", "mod", "inf"})
-
-
-def _is_formula(text: str) -> bool:
-    """Whether a text without ``$`` may be read as LaTeX, in which a word is a product of letters,
-    so that ``listen`` would equal ``silent``."""
-    return "$" not in text and ("\\" in text or set(_WORD.findall(text)) <= _FUNCTIONS)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> tuple[Any, ...]:
-    """The expressions in a text, of a marked conclusion those alone; empty where there are none."""
-    text = unescaped_latex(text)
-    told = (stated(text) or text)[-MAX_CHARS:]
-    for written in (f"${told}$" if _is_formula(told) else told, told):
-        found = _library().parse(written, parsing_timeout=_timeout())
-        if found:
-            return tuple(found)
-    return ()
-
-
-def _equal(gold: tuple[Any, ...], told: tuple[Any, ...]) -> bool | None:
-    """``None`` where it could not be said in time."""
-    started = time.monotonic()
-    equal = _library().verify(list(gold), list(told), timeout_seconds=_timeout())
-    if not equal and time.monotonic() - started >= TIMEOUT_S:
-        return None
-    return bool(equal)
+def _reader() -> _Reader:
+    return _Reader()
