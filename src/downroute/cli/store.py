@@ -44,6 +44,7 @@ def info(
     print(f"requests with their answers: {kept.bodies:,}{since}{undated}")
     print(f"answers that studies asked for: {kept.asked_answers:,}")
     print(f"texts of rows that could not be imported: {kept.rejected_texts:,}")
+    print(f"comments in feedback: {kept.comments:,}")
     print(f"recorded scores (with digests of texts): {kept.recorded_scores:,}")
 
 
@@ -88,7 +89,7 @@ def purge(
         print(
             f"deleted: {purged.bodies:,} requests with their answers, {purged.asked_answers:,} "
             f"answers that studies asked for, {purged.rejected_texts:,} texts of rejected rows, "
-            f"{purged.recorded_scores:,} recorded scores"
+            f"{purged.recorded_scores:,} recorded scores, {purged.comments:,} comments"
         )
     if not purged.finished:
         raise StoreBusyError(

@@ -26,6 +26,7 @@ call_log        the thread that writes calls to the store
 prices          rates the event loop may use without a look-up
 status          /health and /ready
 model_list      /v1/models
+feedback        /v1/feedback
 log_lines       what is said on stderr
 service         all of it put together, served, and taken down
 workers         several such processes on one port

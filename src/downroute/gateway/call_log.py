@@ -19,7 +19,7 @@ from downroute.gateway.log_lines import say
 from downroute.gateway.policy_file import ServedText
 from downroute.gateway.prices import Prices
 from downroute.records import Call
-from downroute.store import Bodies, Store
+from downroute.store import Bodies, Feedback, Store
 
 _COLLECT_S = 0.03
 """How long rows gather before they are committed together."""
@@ -38,6 +38,8 @@ class Bound:
     rows: int = 20_000
     bytes: int = 64 * 2**20
 
+
+_Item = CallRow | Feedback | ServedText | None
 
 Observer = Callable[[CallRow, Call], None]
 """Hears of each call that ended, in the log's thread, whether or not it can be written."""
@@ -65,7 +67,7 @@ class CallLog:
         self._prices = prices
         self._bound = bound or Bound()
         self._observers = observers
-        self._incoming: queue.SimpleQueue[CallRow | ServedText | None] = queue.SimpleQueue()
+        self._incoming: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._waiting_rows = 0
         self._waiting_bytes = 0
         self._counting = threading.Lock()
@@ -73,6 +75,7 @@ class CallLog:
         self._said: dict[str, float] = {}
         self._calls: list[tuple[Call, int]] = []
         self._policies: list[ServedText] = []
+        self._feedback: list[Feedback] = []
         self._thread = threading.Thread(target=self._run, name="downroute-call-log", daemon=True)
 
     def start(self, models: Iterable[str] = ()) -> None:
@@ -84,19 +87,26 @@ class CallLog:
 
     def add(self, row: CallRow) -> None:
         """Take a finished call. Never waits."""
-        size = row.size
+        if not self._taken(row):
+            self._lose(1, self.fault or "more calls than the store takes")
+            self._observe(row, row.call)
+
+    def add_feedback(self, said: Feedback) -> bool:
+        """Take what is said of a call; whether there was room for it. Never waits."""
+        return self._taken(said)
+
+    def _taken(self, item: CallRow | Feedback) -> bool:
+        size = item.size
         with self._counting:
             full = self._waiting_rows >= self._bound.rows or (
                 self._waiting_rows > 0 and self._waiting_bytes + size > self._bound.bytes
             )
-            taken = not full and not self._closing.is_set()
-            if taken:
-                self._waiting_rows += 1
-                self._waiting_bytes += size
-                self._incoming.put(row)
-        if not taken:
-            self._lose(1, self.fault or "more calls than the store takes")
-            self._observe(row, row.call)
+            if full or self._closing.is_set():
+                return False
+            self._waiting_rows += 1
+            self._waiting_bytes += size
+            self._incoming.put(item)
+        return True
 
     @property
     def waiting(self) -> int:
@@ -123,18 +133,21 @@ class CallLog:
         retry_at = 0.0
         last = False
         while not last:
-            items = self._gathered(_RETRY_S if self._calls or self._policies else None)
+            held = self._calls or self._policies or self._feedback
+            items = self._gathered(_RETRY_S if held else None)
             last = None in items
             for item in items:
                 if isinstance(item, CallRow):
                     self._take(item)
+                elif isinstance(item, Feedback):
+                    self._feedback.append(item)
                 elif item is not None:
                     self._look_up(item.models)
                     self._policies.append(item)
             if last or time.monotonic() >= retry_at:
                 retry_at = 0.0 if self._write() else time.monotonic() + _RETRY_S
 
-    def _gathered(self, timeout_s: float | None) -> list[CallRow | ServedText | None]:
+    def _gathered(self, timeout_s: float | None) -> list[_Item]:
         """What has come in, after giving it a moment to become more."""
         try:
             items = [self._incoming.get(timeout=timeout_s)]
@@ -177,6 +190,10 @@ class CallLog:
                 del self._policies[0]
             if self._calls:
                 self._add_calls(store)
+            if self._feedback:
+                store.feedback.add(self._feedback, self._keep)
+                self._done(len(self._feedback), sum(said.size for said in self._feedback))
+                self._feedback.clear()
         except StoreError as fault:
             self._trouble(str(fault))
             return False

@@ -26,8 +26,8 @@ from downroute.gateway.telemetry.metric_names import OTHER
 Replying = Callable[[Request], Awaitable[Reply]]
 
 _SERVED = (
-    "POST /v1/chat/completions, POST /v1/messages, POST /v1/route, GET /v1/models, GET /health, "
-    "GET /ready, GET /metrics and the upstreams' own paths under /v1"
+    "POST /v1/chat/completions, POST /v1/messages, POST /v1/route, POST /v1/feedback, "
+    "GET /v1/models, GET /health, GET /ready, GET /metrics and the upstreams' own paths under /v1"
 )
 _PASSED = (
     *("/responses", "/embeddings", "/completions", "/messages/", "/moderations", "/audio/"),
@@ -50,6 +50,7 @@ class Handler:
         ready: Replying,
         passthrough: Passthrough,
         metrics: Replying,
+        feedback: Replying,
         requests: Counter[tuple[str, str]],
     ) -> None:
         self._models = models
@@ -59,6 +60,7 @@ class Handler:
             "/chat/completions": ("POST", chat.reply),
             "/messages": ("POST", messages.reply),
             "/route": ("POST", chat.route),
+            "/feedback": ("POST", feedback),
             "/models": ("GET", models.reply),
             "/health": ("GET", health),
             "/ready": ("GET", ready),

@@ -22,6 +22,7 @@ from downroute.gateway.chat import Answering, Remembered
 from downroute.gateway.chat_wire import CHAT
 from downroute.gateway.config_file import ConfigFile, ConfigSource, Taking
 from downroute.gateway.destinations import Destinations
+from downroute.gateway.feedback import TakingFeedback
 from downroute.gateway.handler import Handler
 from downroute.gateway.log_lines import say
 from downroute.gateway.messages_wire import MESSAGES
@@ -159,6 +160,7 @@ async def gateway(
             client, destinations, known, log, lambda: config.settings.serve, tracing=tracing
         ),
         metrics.reply,
+        TakingFeedback(log).reply,
         requests,
     )
     server = HttpServer(handler.handle)

@@ -3,6 +3,7 @@
 from downroute.store.blinding import FILES, Blinded, Link, Skip
 from downroute.store.bodies import Bodies
 from downroute.store.calls import Added
+from downroute.store.feedback import GOOD, Feedback, FeedbackGroup
 from downroute.store.journal import Ask, JournalEntry, JournalKey, Spending
 from downroute.store.ledger import Grade, ServedPolicy, StudyRecord, VerdictRecord
 from downroute.store.redaction import Redaction
@@ -11,11 +12,14 @@ from downroute.store.summary import CallGroup
 
 __all__ = [
     "FILES",
+    "GOOD",
     "Added",
     "Ask",
     "Blinded",
     "Bodies",
     "CallGroup",
+    "Feedback",
+    "FeedbackGroup",
     "Grade",
     "Imported",
     "JournalEntry",

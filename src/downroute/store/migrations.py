@@ -97,10 +97,21 @@ def request_ids(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE calls ADD COLUMN request_id TEXT")
 
 
+def feedback(connection: sqlite3.Connection) -> None:
+    """What is said of a call's answer, by whom; a call may come after what is said of it. Who said
+    it is NULL once that has been deleted."""
+    connection.execute(
+        """CREATE TABLE feedback (
+            n INTEGER PRIMARY KEY, call TEXT NOT NULL, grader TEXT, score REAL NOT NULL,
+            at REAL NOT NULL, comment TEXT, UNIQUE (call, grader))"""
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     first_tables,
     grading_tables,
     unanswered_tries,
     answers_not_sent,
     request_ids,
+    feedback,
 )

@@ -28,6 +28,8 @@ class Kept(NamedTuple):
     oldest_body_at: float | None
     undated_bodies: int
     """Bodies of calls whose time is unknown: no date's purge reaches them."""
+    comments: int
+    """What was said in words of answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Purged:
     asked_answers: int
     rejected_texts: int
     recorded_scores: int
+    comments: int
     finished: bool
 
 
@@ -52,20 +55,27 @@ class Purge:
             return Kept(*connection.execute(_KEPT).fetchone())
 
     def subject(self, subject: str) -> Purged:
-        """Everything said in calls of one person: bodies, errors' texts, the answers that studies
-        asked for on those requests, and who it was. Rejected rows name no person and stay."""
-        return self._run("subject = ?", [subject])
+        """Everything said in calls of one person: bodies, errors' texts, comments, the answers that
+        studies asked for on those requests, and who it was; and what they said of others' calls.
+        Rejected rows name no person and stay."""
+        return self._run("subject = ?", [subject], comments="grader = ?")
 
     def before(self, moment: float) -> Purged:
         """Everything said before ``moment`` (Unix seconds). Calls whose time is unknown stay."""
-        return self._run("started_at < ?", [moment], asked="asked_at < ?")
+        return self._run("started_at < ?", [moment], asked="asked_at < ?", comments="at < ?")
 
     def everything(self) -> Purged:
         """All words, and all digests of words."""
-        return self._run("1", [], asked="1", side=True)
+        return self._run("1", [], asked="1", comments="1", side=True)
 
     def _run(
-        self, which: str, values: Sequence[Any], asked: str | None = None, side: bool = False
+        self,
+        which: str,
+        values: Sequence[Any],
+        *,
+        comments: str,
+        asked: str | None = None,
+        side: bool = False,
     ) -> Purged:
         calls = f"SELECT n FROM calls WHERE {which}"
         of_these = f"request_digest IN (SELECT request_digest FROM bodies WHERE call IN ({calls}))"
@@ -79,6 +89,16 @@ class Purge:
                     "UPDATE asks SET answer = NULL, request_digest = '', "
                     "error = substr(error, 1, instr(error || ':', ':') - 1) "
                     f"WHERE request_digest != '' AND finished_at IS NOT NULL AND {condition}",
+                    values,
+                )
+            said = 0
+            of_calls = f"call IN (SELECT id FROM calls WHERE {which})"
+            for condition in (of_calls, comments):
+                said += _count(connection, f"{condition} AND comment IS NOT NULL", values)
+                _changed(
+                    connection,
+                    "UPDATE feedback SET comment = NULL, grader = NULL "
+                    f"WHERE (comment IS NOT NULL OR grader != '') AND {condition}",
                     values,
                 )
             bodies = _changed(connection, f"DELETE FROM bodies WHERE call IN ({calls})", values)
@@ -99,7 +119,7 @@ class Purge:
                     connection, "UPDATE rejected SET text = NULL WHERE coalesce(text, '') != ''"
                 )
                 recorded = _changed(connection, "DELETE FROM recorded")
-        return Purged(bodies, answers, rejected, recorded, self._emptied())
+        return Purged(bodies, answers, rejected, recorded, said, self._emptied())
 
     def _emptied(self) -> bool:
         """Whether the write-ahead log could be emptied."""
@@ -112,6 +132,11 @@ def _changed(connection: sqlite3.Connection, statement: str, values: Sequence[An
     return execute(connection, statement, values).rowcount
 
 
+def _count(connection: sqlite3.Connection, condition: str, values: Sequence[Any]) -> int:
+    found = execute(connection, f"SELECT count(*) FROM feedback WHERE {condition}", values)
+    return int(found.fetchone()[0])
+
+
 _KEPT = """SELECT
     (SELECT count(*) FROM calls),
     (SELECT count(*) FROM bodies),
@@ -119,4 +144,5 @@ _KEPT = """SELECT
     (SELECT count(*) FROM rejected WHERE coalesce(text, '') != ''),
     (SELECT count(*) FROM recorded),
     (SELECT min(started_at) FROM calls JOIN bodies ON bodies.call = calls.n),
-    (SELECT count(*) FROM calls JOIN bodies ON bodies.call = calls.n WHERE started_at IS NULL)"""
+    (SELECT count(*) FROM calls JOIN bodies ON bodies.call = calls.n WHERE started_at IS NULL),
+    (SELECT count(comment) FROM feedback)"""

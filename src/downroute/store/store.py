@@ -15,6 +15,7 @@ from downroute.store.blinding import Blinding
 from downroute.store.bodies import Bodies, StoredBodies
 from downroute.store.calls import Calls
 from downroute.store.database import Database
+from downroute.store.feedback import StoredFeedback
 from downroute.store.journal import Journal
 from downroute.store.ledger import Ledger
 from downroute.store.lock import held
@@ -48,6 +49,7 @@ class Store:
         self.rejected = Rejected(database, redaction)
         self.journal = Journal(database)
         self.ledger = Ledger(database)
+        self.feedback = StoredFeedback(database, redaction)
         self.blinding = Blinding(database)
         self.purge = Purge(database)
         self._database = database
