@@ -8,7 +8,7 @@ from downroute.cli.report import instant
 from downroute.errors import UsageError
 from downroute.records import Attempt, Call, Decision, Usage
 from downroute.routing.policy import text_digest
-from downroute.store import Store
+from downroute.store import Feedback, Store
 
 POLICY = """
 version: 1
@@ -106,3 +106,19 @@ def test_since_takes_days_moments_and_times_ago(text, means):
 def test_since_refuses_what_is_no_time():
     with pytest.raises(UsageError, match="--since yesterday"):
         instant("yesterday", now=0.0)
+
+
+def test_the_report_says_what_was_said_of_answers_and_of_how_many_it_knows_no_call(
+    downroute, store, tmp_path
+):
+    store.calls.add([call(n, Decision.ACCEPTED, ("small", 0.0002)) for n in range(3)])
+    store.feedback.add([Feedback(str(n), score, 1.0) for n, score in enumerate((1.0, 0.0, 0.25))])
+    store.feedback.add([Feedback("elsewhere", 1.0, 1.0)])
+    page = tmp_path / "r.html"
+    done = downroute("report", "--html", str(page))
+    (line,) = [row.split() for row in done.out.splitlines() if "0.42" in row]
+    assert line == ["triage", "small", "accepted", "3", "1", "2", "0.42"]
+    assert "feedback on 1 calls that are not in the log" in done.out
+    assert "Of 1 calls with feedback" in page.read_text(encoding="utf-8")
+    told = json.loads(downroute("report", "--json").out)["feedback"]
+    assert told["lines"][0]["bad"] == 2 and told["unknown_calls"] == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +14,17 @@ from downroute.reports.accounts import Policies, account
 from downroute.reports.escalation_conditions import selectors
 from downroute.reports.escalation_course import course
 from downroute.reports.escalation_groups import find_groups
+from downroute.reports.escalation_lines import facts
 from downroute.reports.escalation_suggest import PolicyText
 from downroute.reports.escalation_tally import judged_call
-from downroute.reports.escalation_values import Ending, TaskEscalations, plain
+from downroute.reports.escalation_values import Ending, Heard, TaskEscalations, plain
 from downroute.reports.escalation_words import words_of
 from downroute.reports.escalations import escalation_report
 from downroute.routing.match import RouteTable
 from downroute.routing.policy import read_policy
 from downroute.routing.question import QUESTION
 from downroute.routing.signals import signals
-from downroute.store import Store
+from downroute.store import Feedback, Store
 
 POLICY = """\
 version: 1
@@ -92,11 +93,14 @@ def log(
 def told(tmp_path: Path) -> Callable[..., TaskEscalations]:
     """The report's only task over ``calls``."""
 
-    def report(calls: object, keep: str = "full", **wishes: object) -> TaskEscalations:
+    def report(
+        calls: object, keep: str = "full", feedback: Sequence[Feedback] = (), **wishes: object
+    ) -> TaskEscalations:
         folder = tmp_path / str(random.random())
         policy = read_policy(POLICY)
         with Store.open(folder) as store:
             store.calls.add(calls, keep)  # type: ignore[arg-type]
+            store.feedback.add(feedback)
             found = escalation_report(
                 store,
                 {policy.digest: policy},
@@ -277,6 +281,38 @@ def test_an_equal_answer_was_wasted_and_a_graded_one_is_what_was_said(told):
     assert useful.equal == equal and useful.wasted > equal and useful.useful > 0
     assert useful.useful + useful.wasted + useful.unknown == equal + rest
     assert told(calls, "none").useful.unknown == equal + rest
+
+
+def test_feedback_says_what_escalating_brought_where_nobody_compared_the_answers(told):
+    calls = list(log(200, 13, lambda text: 0.5))
+    escalated = [c.id for c in calls if c.decision is Decision.ESCALATED]
+    accepted = [c.id for c in calls if c.decision is Decision.ACCEPTED]
+    said = [
+        *(Feedback(i, 1.0, 1.0) for i in escalated[:9]),
+        *(Feedback(i, 0.0, 1.0) for i in escalated[9:13]),
+        Feedback(escalated[13], 0.5, 1.0),
+        *(
+            Feedback(escalated[14], score, 1.0, who)
+            for score, who in [(1, "a"), (1, "b"), (0, "c")]
+        ),
+        *(Feedback(i, 0.25, 1.0) for i in accepted[:3]),
+        Feedback("nowhere", 1.0, 1.0),
+    ]
+    task = told(calls, "none", feedback=said)
+    useful = task.useful
+    assert (useful.useful, useful.wasted, useful.by_feedback) == (10, 4, 14)
+    assert useful.unknown == len(escalated) - 14
+    assert task.feedback == {"escalated": Heard(10, 4, 1), "accepted": Heard(0, 3, 0)}
+    words = dict(facts(task))
+    assert "14 of both by feedback on the answer sent alone" in words["useful"]
+    assert words["feedback"] == "accepted 0 good, 3 bad; escalated 10 good, 4 bad, 1 neither"
+
+
+def test_a_person_who_compared_both_answers_goes_before_feedback_on_one(told):
+    calls = list(log(60, 14, lambda text: 0.5))
+    said = [Feedback(c.id, 1.0, 1.0) for c in calls]
+    useful = told(calls, feedback=said, grade=lambda call, rejected: (0.5, 0.5)).useful
+    assert (useful.useful, useful.by_feedback, useful.unknown) == (0, 0, 0)
 
 
 def test_a_trend_is_marked_only_where_it_is_one(told):

@@ -22,6 +22,7 @@ def print_report(report: SpendReport, folder: Path) -> None:
         return
     _print_tasks(report)
     _print_models(report)
+    _print_feedback(report)
     for line in (*_saving(report), *_missing(report)):
         typer.echo(line)
 
@@ -82,6 +83,27 @@ def _print_models(report: SpendReport) -> None:
     )
 
 
+def _print_feedback(report: SpendReport) -> None:
+    if report.feedback:
+        print_table(
+            "Feedback on what was answered, from those who gave any",
+            ["task", "model", "decision", "calls", "good", "bad", "mean score"],
+            [
+                [
+                    line.task,
+                    line.model,
+                    line.decision,
+                    count(line.calls),
+                    count(line.good),
+                    count(line.bad),
+                    f"{line.mean_score:.2f}",
+                ]
+                for line in report.feedback
+            ],
+            numbers=["calls", "good", "bad", "mean score"],
+        )
+
+
 def _saving(report: SpendReport) -> Iterable[str]:
     total, studies = report.total, report.measuring
     about = total.estimated_calls > 0
@@ -111,6 +133,8 @@ def _missing(report: SpendReport) -> Iterable[str]:
         )
     for why, calls in total.left_out.items():
         yield f"not in the saving: {calls:,} calls ({why})"
+    if report.feedback_unknown:
+        yield f"feedback on {report.feedback_unknown:,} calls that are not in the log"
     for line in report.models:
         for why, attempts in line.unpriced.items():
             yield f"not priced: {attempts:,} attempts of {line.model} ({why})"

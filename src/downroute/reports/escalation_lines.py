@@ -10,6 +10,7 @@ from downroute.reports.escalation_values import (
     Effect,
     Ending,
     Group,
+    Heard,
     Money,
     TaskEscalations,
     Times,
@@ -51,6 +52,13 @@ def facts(task: TaskEscalations) -> Iterator[tuple[str, str]]:
         changed = ", and the policy changed meanwhile" if len(course.policies) > 1 else ""
         yield "trend", f"{course.trend} (p = {course.p:.2g}){changed}"
     yield "useful", _useful(task.useful, escalated)
+    if task.feedback:
+        yield (
+            "feedback",
+            "; ".join(
+                f"{ending} {heard_words(heard)}" for ending, heard in sorted(task.feedback.items())
+            ),
+        )
     yield "money", _money(task.money)
     yield "latency", _times(task.accepted_times, task.escalated_times)
 
@@ -58,12 +66,21 @@ def facts(task: TaskEscalations) -> Iterator[tuple[str, str]]:
 def _useful(useful: Usefulness, escalated: int) -> str:
     known = useful.useful + useful.wasted
     if not known:
-        return f"not known of any of {count(escalated)}: keep bodies and grade pairs to know"
+        how = "keep bodies and grade pairs, or send feedback, to know"
+        return f"not known of any of {count(escalated)}: {how}"
     equal = f", {count(useful.equal)} of them for an equal answer" if useful.equal else ""
+    heard = useful.by_feedback
+    alone = f"; {count(heard)} of both by feedback on the answer sent alone" if heard else ""
     return (
-        f"{count(useful.useful)} useful, {count(useful.wasted)} wasted{equal}; "
+        f"{count(useful.useful)} useful, {count(useful.wasted)} wasted{equal}{alone}; "
         f"not known of {count(useful.unknown)}"
     )
+
+
+def heard_words(heard: Heard) -> str:
+    """``12 good, 3 bad``."""
+    neither = f", {count(heard.neither)} neither" if heard.neither else ""
+    return f"{count(heard.good)} good, {count(heard.bad)} bad{neither}"
 
 
 def _money(money: Money) -> str:

@@ -11,10 +11,11 @@ from downroute.records import Attempt, Call, Purpose
 from downroute.reports.accounts import Account, attempts, charge
 from downroute.reports.escalation_causes import causes, ending, first_answer
 from downroute.reports.escalation_course import Judged
-from downroute.reports.escalation_values import Ending, JudgedCall, Money, Times
+from downroute.reports.escalation_values import Ending, Heard, JudgedCall, Money, Times
 from downroute.routing.question import QUESTION
 from downroute.stats.interval import Interval
 from downroute.stats.proportion import wilson
+from downroute.store import GOOD
 
 LOOKED_AT = 20_000
 """Of each task, groups are looked for among this many of its latest judged calls."""
@@ -34,15 +35,19 @@ class Tally:
     baseline_usd: float = 0.0
     priced: int = 0
     escalated_ids: list[str] = field(default_factory=list)
+    heard: dict[str, Counter[str]] = field(default_factory=dict)
     latest: deque[JudgedCall] = field(default_factory=lambda: deque(maxlen=LOOKED_AT))
 
-    def add(self, call: Call, entry: Account) -> None:
-        """Count a call, if a first answer of it was judged."""
+    def add(self, call: Call, entry: Account, feedback: float | None = None) -> None:
+        """Count a call, if a first answer of it was judged. ``feedback`` is the mean score that
+        was given to the answer sent, ``None`` where nobody gave one."""
         found = judged_call(call, entry)
         if found is None:
             return
         self.endings[found.ending.value] += 1
         self.causes.update(causes(call))
+        if feedback is not None:
+            self.heard.setdefault(found.ending.value, Counter())[_said(feedback)] += 1
         if found.ending is Ending.FALLBACK:
             return
         self.latest.append(found)
@@ -72,6 +77,10 @@ class Tally:
         """Escalated of those answers that were there to be judged."""
         of = self.endings.total() - self.endings[Ending.FALLBACK]
         return wilson(self.escalated, of) if of else None
+
+    @property
+    def feedback(self) -> dict[str, Heard]:
+        return {end: Heard(n["good"], n["bad"], n["neither"]) for end, n in self.heard.items()}
 
     @property
     def money(self) -> Money:
@@ -132,6 +141,10 @@ def _sent(call: Call) -> Attempt | None:
         ),
         None,
     )
+
+
+def _said(score: float) -> str:
+    return "good" if score > GOOD else "bad" if score < GOOD else "neither"
 
 
 def _quantile(ascending: Sequence[float], share: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from downroute.records import Bounds, Json, Usage
@@ -90,12 +90,24 @@ class Money:
 @dataclass(frozen=True, slots=True)
 class Usefulness:
     """Escalated calls by what they were good for. ``useful``: the answer sent was graded better
-    than the rejected one; ``wasted``: no better (``equal`` of them came to the same)."""
+    than the rejected one; ``wasted``: no better (``equal`` of them came to the same).
+    ``by_feedback`` of both together were never compared: feedback called the answer sent good, or
+    bad."""
 
     useful: int
     wasted: int
     equal: int
     unknown: int
+    by_feedback: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Calls by what their feedback says of the answer that was sent."""
+
+    good: int
+    bad: int
+    neither: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +206,8 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class TaskEscalations:
     """One task with a cascade. ``share`` is escalated of accepted and escalated answers (as in
-    the spend report); ``looked_at`` is in how many calls groups were looked for."""
+    the spend report); ``feedback`` is what was heard of calls of each ending; ``looked_at`` is in
+    how many calls groups were looked for."""
 
     task: str
     endings: Mapping[str, int]
@@ -209,6 +222,7 @@ class TaskEscalations:
     with_words: int
     tests: int
     groups: tuple[Group, ...]
+    feedback: Mapping[str, Heard] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ escalation changed the answer."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from downroute.answers.same import same_answer
@@ -14,6 +14,7 @@ from downroute.records import Answer, Attempt, Call, Json, Purpose
 from downroute.reports.escalation_values import Usefulness
 from downroute.routing.features import CATEGORIES, FEATURES
 from downroute.routing.fingerprint import response_format_name
+from downroute.store import GOOD
 
 OPENING = 160
 """Characters of a question that are shown."""
@@ -70,6 +71,7 @@ class Worth:
     useful: int = 0
     wasted: int = 0
     equal: int = 0
+    _compared: set[str] = field(default_factory=set)
     _shape: Shape | None = None
     _waiting: list[tuple[Call, Attempt]] = field(default_factory=list)
 
@@ -85,11 +87,15 @@ class Worth:
         if len(self._waiting) == SAMPLES:
             self._settle()
 
-    def result(self, escalated: int) -> Usefulness:
-        """The counts; all others of the ``escalated`` calls are unknown."""
+    def result(self, escalated: Collection[str], feedback: Mapping[str, float]) -> Usefulness:
+        """The counts over the ``escalated`` calls. Where the two answers were not compared,
+        ``feedback`` (call → mean score of the answer sent) speaks; else it is not known."""
         self._settle()
-        unknown = escalated - self.useful - self.wasted
-        return Usefulness(self.useful, self.wasted, self.equal, unknown)
+        heard = [feedback[i] for i in escalated if i in feedback and i not in self._compared]
+        good, bad = sum(s > GOOD for s in heard), sum(s < GOOD for s in heard)
+        useful, wasted = self.useful + good, self.wasted + bad
+        unknown = len(escalated) - useful - wasted
+        return Usefulness(useful, wasted, self.equal, unknown, by_feedback=good + bad)
 
     def _settle(self) -> None:
         samples: list[Sample] = [
@@ -107,9 +113,11 @@ class Worth:
         if same_answer(answers[0], answers[1], self._shape):
             self.wasted += 1
             self.equal += 1
+            self._compared.add(call.id)
             return
         graded = self.grade(call, rejected)
         if graded is not None:
+            self._compared.add(call.id)
             better = graded[0] > graded[1]
             self.useful += better
             self.wasted += not better

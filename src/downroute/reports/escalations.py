@@ -58,22 +58,28 @@ def escalation_report(
     """The report over the gateway's calls in ``store``, of one ``task`` or all, from Unix second
     ``since`` on. ``policies`` are those that were served, by digest; changes are proposed to
     ``policy``."""
-    tallies = _tallied(store, Policies(policies), task, since)
+    scores = store.feedback.scores(since)
+    tallies = _tallied(store, Policies(policies), task, since, scores)
     found = tuple(
-        _about(name, tally, store, policy, grade, len(tallies))
+        _about(name, tally, store, policy, grade, len(tallies), scores)
         for name, tally in sorted(tallies.items(), key=lambda t: (-t[1].endings.total(), t[0]))
     )
     return EscalationReport(since=since, tasks=found)
 
 
 def _tallied(
-    store: Store, policies: Policies, task: str | None, since: float | None
+    store: Store,
+    policies: Policies,
+    task: str | None,
+    since: float | None,
+    scores: Mapping[str, float],
 ) -> dict[str, Tally]:
     tallies: dict[str, Tally] = {}
     for call in store.calls.each(since=since):
         name = task_of(call)
         if call.decision is not None and task in (None, name):
-            tallies.setdefault(name, Tally()).add(call, account(call, policies))
+            tally = tallies.setdefault(name, Tally())
+            tally.add(call, account(call, policies), scores.get(call.id))
     return {name: tally for name, tally in tallies.items() if tally.endings}
 
 
@@ -84,6 +90,7 @@ def _about(
     policy: PolicyText | None,
     grade: Grade,
     tasks: int,
+    scores: Mapping[str, float],
 ) -> TaskEscalations:
     calls = list(tally.latest)
     worth = Worth(grade)
@@ -100,7 +107,8 @@ def _about(
         causes=dict(tally.causes.most_common()),
         course=course(sorted(tally.judged, key=lambda j: j[0]), tasks),
         money=tally.money,
-        useful=worth.result(tally.escalated),
+        useful=worth.result(tally.escalated_ids, scores),
+        feedback=tally.feedback,
         accepted_times=times(tally.accepted_s),
         escalated_times=times(tally.escalated_s),
         looked_at=len(calls),

@@ -83,8 +83,23 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackLine:
+    """What was said of the answers to ``calls`` of one task, by the model that answered and how it
+    came to that. ``mean_score`` is from 0 to 1, each call's graders averaged first."""
+
+    task: str
+    model: str
+    decision: str
+    calls: int
+    good: int
+    bad: int
+    mean_score: float
+
+
+@dataclass(frozen=True, slots=True)
 class SpendReport:
-    """All of it. ``since`` and the instants are Unix seconds."""
+    """All of it. ``since`` and the instants are Unix seconds. There is feedback on
+    ``feedback_unknown`` calls more, which are not in the log."""
 
     since: float | None
     first: float | None
@@ -94,6 +109,8 @@ class SpendReport:
     models: tuple[ModelLine, ...]
     estimates: tuple[Estimate, ...]
     measuring: Measuring
+    feedback: tuple[FeedbackLine, ...] = ()
+    feedback_unknown: int = 0
 
     @property
     def net_saving_usd(self) -> float | None:

@@ -22,8 +22,9 @@ from downroute.reports.accounts import (
     task_of,
 )
 from downroute.reports.estimates import RunningMean
-from downroute.reports.lines import Estimate, Line, Measuring, SpendReport
+from downroute.reports.lines import Estimate, FeedbackLine, Line, Measuring, SpendReport
 from downroute.reports.tallies import Known, ModelTally, Tally
+from downroute.routing.fingerprint import unnamed_task
 from downroute.routing.policy import read_policy
 from downroute.store import Store
 
@@ -31,7 +32,26 @@ from downroute.store import Store
 def spend_report(store: Store, since: float | None = None) -> SpendReport:
     """The report over the gateway calls of ``store`` that started at ``since`` or later."""
     policies = Policies(served(store))
-    return summed(store.calls.each(), policies, measuring(store, since), since)
+    report = summed(store.calls.each(), policies, measuring(store, since), since)
+    return dataclasses.replace(
+        report, feedback=feedback(store, since), feedback_unknown=store.feedback.unknown(since)
+    )
+
+
+def feedback(store: Store, since: float | None = None) -> tuple[FeedbackLine, ...]:
+    """What was said of answers to calls that started at ``since`` or later; most calls first."""
+    return tuple(
+        FeedbackLine(
+            task=group.task if group.task is not None else unnamed_task(group.fingerprint),
+            model=group.model,
+            decision=group.decision,
+            calls=group.calls,
+            good=group.good,
+            bad=group.bad,
+            mean_score=group.mean_score,
+        )
+        for group in store.feedback.groups(since)
+    )
 
 
 def summed(
@@ -107,6 +127,10 @@ def as_json(report: SpendReport) -> dict[str, Json]:
         "net_saving_usd_interval": None if interval is None else list(interval),
         "tasks": [{"task": name, **_line_json(line)} for name, line in report.tasks.items()],
         "models": [dataclasses.asdict(line) for line in report.models],
+        "feedback": {
+            "lines": [dataclasses.asdict(line) for line in report.feedback],
+            "unknown_calls": report.feedback_unknown,
+        },
         "estimates": [{**dataclasses.asdict(e.basis), "calls": e.calls} for e in report.estimates],
     }
 
