@@ -30,7 +30,7 @@ def _day(value: Any) -> str:
 def _regular_expression(pattern: str) -> str:
     try:
         re.compile(pattern)
-    except re.error as fault:
+    except (re.error, OverflowError, RecursionError) as fault:
         raise ValueError(f"{pattern!r} is no regular expression: {fault}") from None
     return pattern
 

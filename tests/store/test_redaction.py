@@ -82,7 +82,9 @@ def test_log_probabilities_keep_their_words_where_nothing_was_found():
 
 
 def test_own_patterns_come_on_top_and_a_broken_one_is_named():
-    assert Redaction([r"EMP-\d+"]).text("EMP-77 a@b.org") == "[custom] [email]"
+    redaction = Redaction([r"EMP-\d+"])
+    assert redaction.text("EMP-77 a@b.org") == "[custom] [email]"
+    redaction.close()
     with pytest.raises(ConfigError, match=r"'\(' is not a regular expression"):
         Redaction(["("])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ LOGGER = "downroute.gateway"
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id that the client gave the request being answered; stands in every line about it."""
 _EXPORTER = "opentelemetry"
+_REPEAT_S = 60.0
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:%+,")
@@ -39,6 +41,24 @@ def say(level: int, event: str, **facts: object) -> None:
     text = " ".join([name, *shown])
     extra = {"event": name, "facts": known}
     logging.getLogger(LOGGER).log(level, "%s", text, extra=extra)
+
+
+class SaidNowAndThen:
+    """``event`` said when it happens, at most once a minute, with how often it has happened."""
+
+    def __init__(self, level: int, event: str, **facts: object) -> None:
+        self._level = level
+        self._event = event
+        self._facts = facts
+        self._times = 0
+        self._said_at = -math.inf
+
+    def __call__(self) -> None:
+        self._times += 1
+        now = time.monotonic()
+        if now - self._said_at >= _REPEAT_S:
+            self._said_at = now
+            say(self._level, self._event, times=self._times, **self._facts)
 
 
 def to_stderr(form: Form = Form.TEXT) -> None:

@@ -24,7 +24,7 @@ from downroute.gateway.config_file import ConfigFile, ConfigSource, Taking
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.feedback import TakingFeedback
 from downroute.gateway.handler import Handler
-from downroute.gateway.log_lines import say
+from downroute.gateway.log_lines import SaidNowAndThen, say
 from downroute.gateway.messages_wire import MESSAGES
 from downroute.gateway.model_list import ModelList
 from downroute.gateway.passthrough import Passthrough
@@ -279,7 +279,11 @@ def _priced(settings: Settings, serving: Serving) -> list[str]:
 
 
 def _store_opener(settings: Settings) -> Callable[[], Store]:
-    redaction = Redaction(settings.store.redact)
+    """A store whose redaction can hold up the log's thread for no more than a thirtieth of the
+    time, so that rows are not lost for a pattern."""
+    reason = "a pattern of store.redact takes too long"
+    dropped = SaidNowAndThen(logging.WARNING, "text dropped", reason=reason)
+    redaction = Redaction(settings.store.redact, patience_s=2.0, dropped=dropped)
     return lambda: Store.open(settings.store.path, redaction=redaction)
 
 

@@ -16,7 +16,11 @@ from typing import NamedTuple
 
 from downroute.errors import ConfigError
 from downroute.records import Answer, Json, TokenLogprob, ToolCall
+from downroute.store.own_patterns import OwnPatterns
 from downroute.store.redaction_numbers import IBAN, IPV4, IPV6, SSN, iban_or_same, ipv6_or_same
+
+DROPPED = "[dropped]"
+"""What stands for a text that could not be redacted in time."""
 
 
 class _Rule(NamedTuple):
@@ -129,22 +133,35 @@ _RULES = (
 
 class Redaction:
     """The patterns in force: the built-in ones, then ``extra`` (each match becomes "[custom]").
+    A text on which ``extra`` takes too long becomes `DROPPED`, and ``dropped`` hears of it; see
+    `OwnPatterns`, also for ``patience_s``.
 
     Raises:
         ConfigError: an extra pattern is no regular expression.
     """
 
-    def __init__(self, extra: Iterable[str] = ()) -> None:
-        self._extra = tuple(_compiled(pattern) for pattern in extra)
+    def __init__(
+        self,
+        extra: Iterable[str] = (),
+        patience_s: float | None = None,
+        dropped: Callable[[], None] = lambda: None,
+    ) -> None:
+        patterns = tuple(extra)
+        for pattern in patterns:
+            _refuse_if_none(pattern)
+        self._extra = OwnPatterns(patterns, patience_s, dropped)
 
     def text(self, text: str) -> str:
         """``text`` with what the patterns find replaced by its kind in brackets."""
         for rule in _RULES:
             if rule.may_apply(text):
                 text = rule.pattern.sub(rule.replacement, text)
-        for pattern in self._extra:
-            text = pattern.sub("[custom]", text)
-        return text
+        replaced = self._extra.replaced(text)
+        return DROPPED if replaced is None else replaced
+
+    def close(self) -> None:
+        """End what runs for ``extra``; it starts again when it is needed."""
+        self._extra.close()
 
     def value(self, value: Json) -> Json:
         """A JSON value with every string in it redacted, keys and JSON inside strings as well."""
@@ -190,10 +207,10 @@ class Redaction:
         return None if text is None else self.value(text)
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _refuse_if_none(pattern: str) -> None:
     try:
-        return re.compile(pattern)
-    except re.error as fault:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as fault:
         raise ConfigError(
             f"redaction pattern {pattern!r} is not a regular expression: {fault}"
         ) from None

@@ -53,6 +53,7 @@ class Store:
         self.blinding = Blinding(database)
         self.purge = Purge(database)
         self._database = database
+        self._redaction = redaction
 
     @classmethod
     def open(
@@ -124,6 +125,7 @@ class Store:
 
     def close(self) -> None:
         self._database.close()
+        self._redaction.close()
 
     def __enter__(self) -> Store:
         return self
