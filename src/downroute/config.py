@@ -113,6 +113,8 @@ class TaskSettings(Strict):
     failed_call: Literal["unscored", "fail"] = "unscored"
     """What a call is that never came through, after all retries."""
     guardrails: GuardrailSettings = GuardrailSettings()
+    bodies: Literal["none", "redacted", "full"] | None = None
+    """What the gateway keeps of what is said in it; else as ``store.bodies``."""
 
 
 class ServeSettings(Strict):

@@ -19,7 +19,7 @@ from downroute.gateway.policy_file import ServedText
 from downroute.gateway.prices import Prices
 from downroute.money.table import PriceTable, rates_per_million
 from downroute.records import Attempt, Call, Usage
-from downroute.store import Bodies, Store
+from downroute.store import Keeping, Store
 
 from .running import PATIENCE_S, Start, wait_until
 from .upstream import Upstream, chat_body
@@ -57,7 +57,7 @@ def stored(path: Path) -> list[Call]:
 
 
 def test_calls_are_priced_and_fingerprinted_on_their_way_to_the_store(tmp_path: Path) -> None:
-    log = CallLog(lambda: Store.open(tmp_path), prices(), Bodies.NONE)
+    log = CallLog(lambda: Store.open(tmp_path), prices(), Keeping())
     log.start()
     log.add(row(1))
     log.add(row(2, "nobody-knows-what-this-costs"))
@@ -72,7 +72,7 @@ def test_calls_are_priced_and_fingerprinted_on_their_way_to_the_store(tmp_path: 
 
 def test_a_store_that_comes_back_gets_every_call(tmp_path: Path) -> None:
     door = Door(tmp_path)
-    log = CallLog(door, prices(), Bodies.NONE)
+    log = CallLog(door, prices(), Keeping())
     log.start()
     log.serve_policy(ServedText("d1", "version: 1", "policy.yaml", 5.0, ("large",)))
     for number in range(20):
@@ -90,7 +90,7 @@ def test_a_store_that_comes_back_gets_every_call(tmp_path: Path) -> None:
 def test_beyond_its_bound_calls_are_counted_as_lost_and_said_to_be(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = CallLog(Door(tmp_path), prices(), Bodies.NONE, Bound(rows=5))
+    log = CallLog(Door(tmp_path), prices(), Keeping(), Bound(rows=5))
     log.start()
     for number in range(8):
         log.add(row(number))
@@ -105,7 +105,7 @@ def test_beyond_its_bound_calls_are_counted_as_lost_and_said_to_be(
 
 def test_words_count_towards_the_bound_only_while_they_are_held(tmp_path: Path) -> None:
     door = Door(tmp_path)
-    log = CallLog(door, prices(), Bodies.NONE, Bound(bytes=row(1).size * 3))
+    log = CallLog(door, prices(), Keeping(), Bound(bytes=row(1).size * 3))
     log.start()
     for number in range(9):
         log.add(row(number))
@@ -117,7 +117,7 @@ def test_words_count_towards_the_bound_only_while_they_are_held(tmp_path: Path) 
 
 
 def test_a_call_that_no_store_takes_does_not_take_others_with_it(tmp_path: Path) -> None:
-    log = CallLog(lambda: Store.open(tmp_path), prices(), Bodies.NONE)
+    log = CallLog(lambda: Store.open(tmp_path), prices(), Keeping())
     log.start()
     bad = row(2)
     wrong = dataclasses.replace(bad.call, latency_s={"no": "number"})  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import pytest
 from downroute.gateway.call_log import Bound, CallLog
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.feedback import read_feedback
-from downroute.store import Bodies, Feedback, Store
+from downroute.store import Feedback, Keeping, Store
 
 from .running import PATIENCE_S, Gateway, Start, wait_until
 from .test_call_log import Door, prices, row
@@ -117,7 +117,7 @@ def test_feedback_waits_while_the_store_cannot_be_written_and_comes_after_its_ca
     tmp_path: Path,
 ) -> None:
     door = Door(tmp_path)
-    log = CallLog(door, prices(), Bodies.NONE)
+    log = CallLog(door, prices(), Keeping())
     log.start()
     assert log.add_feedback(Feedback("call-1", 1.0, 5.0))
     log.add(row(1))
@@ -130,7 +130,7 @@ def test_feedback_waits_while_the_store_cannot_be_written_and_comes_after_its_ca
 
 
 def test_feedback_that_finds_the_log_full_is_told_so_and_not_lost_quietly(tmp_path: Path) -> None:
-    log = CallLog(Door(tmp_path), prices(), Bodies.NONE, Bound(rows=1))
+    log = CallLog(Door(tmp_path), prices(), Keeping(), Bound(rows=1))
     log.start()
     assert log.add_feedback(Feedback(CALL, 1.0, 5.0))
     assert not log.add_feedback(Feedback(CALL, 0.0, 6.0))

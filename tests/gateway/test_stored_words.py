@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from downroute.store import Store
 from downroute.store.redaction import DROPPED
 
-from .running import Start
+from .running import Start, wait_until
 from .upstream import chat_body
 
 TRAP = "a" * 60 + "!"
@@ -22,3 +25,55 @@ def test_a_pattern_that_never_ends_holds_up_no_call_and_costs_its_text_only(
     assert said == [DROPPED, "where is [custom]?"]
     lines = [r.message for r in caplog.records if "text_dropped" in r.message]
     assert lines and "store.redact" in lines[0] and "aaa" not in lines[0]
+
+
+PER_TASK = """
+store: {bodies: none}
+tasks:
+  triage: {bodies: full}
+  letters: {bodies: redacted}
+  health: {bodies: none}
+"""
+
+
+def test_each_task_keeps_what_it_says_and_all_else_nothing(start: Start) -> None:
+    gateway = start(None, PER_TASK)
+    ids = {
+        task: gateway.chat(chat_body("I am ann@example.org"), task).said("call-id")
+        for task in ("triage", "letters", "health", "unnamed", None)
+    }
+    kept = {c.id: c for c in gateway.calls(5, with_bodies=True)}
+    said = {
+        task: request and request["messages"][-1]["content"]
+        for task, request in ((task, kept[str(id)].request) for task, id in ids.items())
+    }
+    assert said == {
+        "triage": "I am ann@example.org",
+        "letters": "I am [email]",
+        "health": None,
+        "unnamed": None,
+        None: None,
+    }
+    data = b"".join(file.read_bytes() for file in gateway.store.iterdir())
+    assert data.count(b"ann@example.org") == 1
+
+
+def test_comments_follow_the_task_of_their_call_and_the_strictest_before_it_is_known(
+    start: Start,
+) -> None:
+    gateway = start(None, PER_TASK)
+    ids = {
+        task: gateway.chat(chat_body("x"), task).said("call-id") for task in ("triage", "health")
+    }
+    gateway.calls(2)
+    for call_id in (*ids.values(), "call-" + "0" * 24):
+        body = json.dumps({"call_id": call_id, "score": 1, "comment": "said"}).encode()
+        assert gateway.request("POST", "/v1/feedback", body).status == 202
+
+    def comments() -> dict[str, str | None]:
+        with Store.open(gateway.store) as store:
+            return {f.call: f.comment for f in store.feedback.each()}
+
+    wait_until(lambda: len(comments()) == 3)
+    expected = {ids["triage"]: "said", ids["health"]: None, "call-" + "0" * 24: None}
+    assert comments() == expected

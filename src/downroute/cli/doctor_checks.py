@@ -79,9 +79,9 @@ def _config(path: Path | None, settings: Settings) -> Iterator[Finding]:
         yield Finding("warn", "config", f"no {file}: defaults hold; `serve` and `study` need one")
         return
     models = f"upstreams: {len(settings.upstreams)}, models: {len(settings.models)}"
-    yield Finding(
-        "ok", "config", f"{file}: {models}, gateway keeps content: {settings.store.bodies}"
-    )
+    own = [f", of {n}: {t.bodies}" for n, t in settings.tasks.items() if t.bodies is not None]
+    kept = settings.store.bodies + "".join(own)
+    yield Finding("ok", "config", f"{file}: {models}, gateway keeps content: {kept}")
 
 
 def _store(folder: Path) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ upstream        what the gateway needs of an HTTP client
 policy_file     the policy as it is served, read again when the file changes
 call_row        a call as the event loop leaves it, and as the store takes it
 call_log        the thread that writes calls to the store
+log_store       the store as it writes it
 prices          rates the event loop may use without a look-up
 status          /health and /ready
 model_list      /v1/models

@@ -19,7 +19,7 @@ from downroute.gateway.log_lines import say
 from downroute.gateway.policy_file import ServedText
 from downroute.gateway.prices import Prices
 from downroute.records import Call
-from downroute.store import Bodies, Feedback, Store
+from downroute.store import Bodies, Feedback, Keeping, Store
 
 _COLLECT_S = 0.03
 """How long rows gather before they are committed together."""
@@ -52,7 +52,7 @@ class CallLog:
         self,
         open_store: Callable[[], Store],
         prices: Prices,
-        keep: Bodies,
+        keep: Keeping,
         bound: Bound | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
@@ -60,7 +60,7 @@ class CallLog:
         """Rows that will never be in the store."""
         self.fault: str | None = None
         """Why the store cannot be written, while that is so."""
-        self.keeps_words = keep is not Bodies.NONE
+        self.keeps_words = keep.keeps_words
         self._keep = keep
         self._open_store = open_store
         self._store: Store | None = None
@@ -160,9 +160,10 @@ class CallLog:
 
     def _take(self, row: CallRow) -> None:
         """Make the call of a row; without words it no longer holds any from here on."""
-        size = row.size if self.keeps_words else 0
+        keeps_words = self._keep.of(row.call.task) is not Bodies.NONE
+        size = row.size if keeps_words else 0
         try:
-            call = finished_call(row, self._prices.cost_usd, keep_words=self.keeps_words)
+            call = finished_call(row, self._prices.cost_usd, keep_words=keeps_words)
         except Exception as fault:
             self._done(1, row.size)
             self._lose(1, f"a call that cannot be written down ({type(fault).__name__})")

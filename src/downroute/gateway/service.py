@@ -24,7 +24,8 @@ from downroute.gateway.config_file import ConfigFile, ConfigSource, Taking
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.feedback import TakingFeedback
 from downroute.gateway.handler import Handler
-from downroute.gateway.log_lines import SaidNowAndThen, say
+from downroute.gateway.log_lines import say
+from downroute.gateway.log_store import keeping, store_opener
 from downroute.gateway.messages_wire import MESSAGES
 from downroute.gateway.model_list import ModelList
 from downroute.gateway.passthrough import Passthrough
@@ -44,7 +45,6 @@ from downroute.gateway.transport.client import HttpClient
 from downroute.gateway.transport.server import LINGER_S, HttpServer
 from downroute.gateway.user_checks import UserChecks
 from downroute.money.table import PriceTable
-from downroute.store import Bodies, Redaction, Store
 
 STOP_GRACE_S = 25.0
 """How long calls under way may still take once the gateway is told to stop."""
@@ -117,9 +117,9 @@ async def gateway(
         tracing, spans = Tracing(settings.telemetry.sample), Spans(settings.telemetry, names)
         observers.append(spans.export)
     log = CallLog(
-        _store_opener(settings),
+        store_opener(settings),
         known,
-        Bodies(settings.store.bodies),
+        keeping(settings),
         observers=observers,
     )
     file = PolicyFile(policy, log.serve_policy, lambda: config.settings)
@@ -276,15 +276,6 @@ async def _stop(server: HttpServer, hurry: asyncio.Event, linger_s: float) -> No
 def _priced(settings: Settings, serving: Serving) -> list[str]:
     """The models whose prices will be asked for."""
     return list(dict.fromkeys([*settings.models, *settings.prices, *serving.models]))
-
-
-def _store_opener(settings: Settings) -> Callable[[], Store]:
-    """A store whose redaction can hold up the log's thread for no more than a thirtieth of the
-    time, so that rows are not lost for a pattern."""
-    reason = "a pattern of store.redact takes too long"
-    dropped = SaidNowAndThen(logging.WARNING, "text dropped", reason=reason)
-    redaction = Redaction(settings.store.redact, patience_s=2.0, dropped=dropped)
-    return lambda: Store.open(settings.store.path, redaction=redaction)
 
 
 def _url(host: str, port: int) -> str:

@@ -1,7 +1,7 @@
 """One SQLite file behind named queries: the log, the journal of what was asked, the ledger."""
 
 from downroute.store.blinding import FILES, Blinded, Link, Skip
-from downroute.store.bodies import Bodies
+from downroute.store.bodies import Bodies, Keeping
 from downroute.store.calls import Added
 from downroute.store.feedback import GOOD, Feedback, FeedbackGroup
 from downroute.store.journal import Ask, JournalEntry, JournalKey, Spending
@@ -24,6 +24,7 @@ __all__ = [
     "Imported",
     "JournalEntry",
     "JournalKey",
+    "Keeping",
     "Link",
     "Redaction",
     "ServedPolicy",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -20,6 +22,36 @@ class Bodies(StrEnum):
     REDACTED = "redacted"
     """What is left after `Redaction`."""
     FULL = "full"
+
+
+_STRICTEST_FIRST = (Bodies.NONE, Bodies.REDACTED, Bodies.FULL)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept of a call's words, by its task; ``usual`` where that is not known, or
+    says nothing of its own."""
+
+    usual: Bodies = Bodies.NONE
+    by_task: Mapping[str, Bodies] = field(default_factory=dict)
+
+    def of(self, task: str | None) -> Bodies:
+        return self.usual if task is None else self.by_task.get(task, self.usual)
+
+    @property
+    def strictest(self) -> Bodies:
+        """What may be kept of words whose task is not known yet."""
+        return min((self.usual, *self.by_task.values()), key=_STRICTEST_FIRST.index)
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether words of any call are kept."""
+        return any(b is not Bodies.NONE for b in (self.usual, *self.by_task.values()))
+
+
+def keeping(keep: Bodies | str | Keeping) -> Keeping:
+    """One setting as the setting of every task."""
+    return keep if isinstance(keep, Keeping) else Keeping(Bodies(keep))
 
 
 class BodyRow(NamedTuple):

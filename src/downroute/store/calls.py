@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from downroute.records import Attempt, Call
-from downroute.store.bodies import Bodies, BodyRow, allowed_error, body_row
+from downroute.store.bodies import Bodies, BodyRow, Keeping, allowed_error, body_row, keeping
 from downroute.store.call_rows import (
     ATTEMPT_COLUMNS,
     BODY_COLUMNS,
@@ -55,7 +55,7 @@ class Calls:
     def add(
         self,
         calls: Iterable[Call],
-        keep: Bodies | str = Bodies.FULL,
+        keep: Bodies | str | Keeping = Bodies.FULL,
         *,
         expires_at: float | None = None,
     ) -> Added:
@@ -65,8 +65,8 @@ class Calls:
         (Unix seconds) when `StoredBodies.drop_expired` may delete them. An error raised by
         ``calls`` itself passes through after what came before it has been written.
         """
-        keep = Bodies(keep)
-        rows = (self._rows(call, keep, expires_at) for call in calls)
+        kept = keeping(keep)
+        rows = (self._rows(call, kept.of(call.task), expires_at) for call in calls)
         new = known = 0
         for batch in batches(rows, weight=lambda row: row.bytes):
             with self._database.writing() as connection:

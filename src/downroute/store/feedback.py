@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from downroute.store.bodies import Bodies
+from downroute.store.bodies import Bodies, Keeping, keeping
 from downroute.store.database import Database, batches, execute
+from downroute.store.encoding import dump
 from downroute.store.redaction import Redaction
 
 GOOD = 0.5
@@ -51,17 +53,18 @@ class StoredFeedback:
         self._database = database
         self._redaction = redaction
 
-    def add(self, said: Iterable[Feedback], keep: Bodies | str = Bodies.NONE) -> int:
+    def add(self, said: Iterable[Feedback], keep: Bodies | str | Keeping = Bodies.NONE) -> int:
         """Enter feedback; a grader's second of one call replaces the first. How much. ``keep``
-        says what of comments is kept."""
-        return self._add(said, lambda _: Bodies(keep))
-
-    def _add(self, said: Iterable[Feedback], keep: Callable[[Feedback], Bodies]) -> int:
+        says what of comments is kept; of a call that is not in the log yet, the strictest."""
+        kept = keeping(keep)
         added = 0
         for batch in batches(said, weight=lambda f: f.size):
-            rows = [(f.call, f.grader, f.score, f.at, self._comment(f, keep(f))) for f in batch]
             with self._database.writing() as connection:
-                added += sum(execute(connection, _ENTER, row).rowcount for row in rows)
+                tasks = _tasks(connection, batch) if kept.by_task else {}
+                for f in batch:
+                    how = kept.of(tasks[f.call]) if f.call in tasks else kept.strictest
+                    row = (f.call, f.grader, f.score, f.at, self._comment(f, how))
+                    added += execute(connection, _ENTER, row).rowcount
         return added
 
     def _comment(self, said: Feedback, keep: Bodies) -> str | None:
@@ -92,6 +95,14 @@ class StoredFeedback:
         with self._database.reading() as connection:
             return int(connection.execute(_UNKNOWN, {"since": since}).fetchone()[0])
 
+
+def _tasks(connection: sqlite3.Connection, said: Iterable[Feedback]) -> dict[str, str | None]:
+    """Of the calls that are in the log, the task."""
+    ids = dump([f.call for f in said])
+    return dict(execute(connection, _TASKS, (ids,)))
+
+
+_TASKS = "SELECT id, task FROM calls WHERE id IN (SELECT value FROM json_each(?))"
 
 _ENTER = """
     INSERT INTO feedback (call, grader, score, at, comment) VALUES (?, ?, ?, ?, ?)
