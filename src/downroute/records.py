@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 Json = Any
 """A value as ``json.loads`` gives it."""
 
@@ -48,8 +50,7 @@ class Decision(StrEnum):
     """There is no policy; nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens of one answer. ``cached_input_tokens`` are part of ``input_tokens`` and
     ``reasoning_tokens`` part of ``output_tokens``, as OpenAI counts them."""
 
@@ -60,8 +61,11 @@ class Usage:
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+UNKNOWN_USAGE = Usage()
+"""Nothing is known of the tokens."""
+
+
+class ToolCall(msgspec.Struct, frozen=True):
     """One function call a model asked for; ``arguments`` is the JSON text as it was sent."""
 
     name: str
@@ -69,8 +73,7 @@ class ToolCall:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(msgspec.Struct, frozen=True):
     """One answer token with its natural-log probability and its recorded alternatives."""
 
     token: str
@@ -78,8 +81,7 @@ class TokenLogprob:
     top: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a model said, whatever the wire shape it came in."""
 
     text: str | None = None
@@ -89,8 +91,7 @@ class Answer:
     logprobs: tuple[TokenLogprob, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One model asked once on behalf of one call. ``error`` is set exactly when the upstream gave
     no usable answer. ``checks`` map a check's name to passed, failed, or ``None`` = not
     applicable; ``signals`` map a signal's name to its number, ``None`` = missing. ``answer`` is
@@ -100,14 +101,14 @@ class Attempt:
     purpose: Purpose = Purpose.ANSWER
     status: int | None = None
     error: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = UNKNOWN_USAGE
     cost_usd: float | None = None
     latency_s: float | None = None
     first_byte_s: float | None = None
     finish_reason: str | None = None
     snapshot: str | None = None
-    checks: Mapping[str, bool | None] = field(default_factory=dict)
-    signals: Mapping[str, float | None] = field(default_factory=dict)
+    checks: Mapping[str, bool | None] = msgspec.field(default_factory=dict)
+    signals: Mapping[str, float | None] = msgspec.field(default_factory=dict)
     score: float | None = None
     """The value of the route's ``escalate.score`` on this answer; on a self-check or a helper's
     answer, that of the second opinion's score."""
@@ -118,8 +119,7 @@ class Attempt:
         return self.error is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One logged request with the answer that was sent. Importers and the gateway both write it.
 
     ``model`` is the name the answering model was asked by; ``snapshot`` the one its upstream
@@ -144,7 +144,7 @@ class Call:
     started_at: float | None = None
     latency_s: float | None = None
     first_byte_s: float | None = None
-    usage: Usage = Usage()
+    usage: Usage = UNKNOWN_USAGE
     cost_usd: float | None = None
     status: int | None = None
     error: str | None = None
@@ -209,7 +209,7 @@ class Example:
     request: Mapping[str, Json]
     request_digest: str
     baseline_answer: Answer
-    baseline_usage: Usage = Usage()
+    baseline_usage: Usage = UNKNOWN_USAGE
     baseline_cost_usd: float | None = None
     baseline_latency_s: float | None = None
     reference: Json = None
@@ -242,7 +242,7 @@ class Measurement:
     model: str
     answer: Answer | None
     score: Score
-    usage: Usage = Usage()
+    usage: Usage = UNKNOWN_USAGE
     cost_usd: float | None = None
     latency_s: float | None = None
     unanswered: int = 0

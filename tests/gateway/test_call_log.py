@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from downroute.errors import StoreError
 from downroute.gateway.call_log import Bound, CallLog
@@ -120,8 +120,8 @@ def test_a_call_that_no_store_takes_does_not_take_others_with_it(tmp_path: Path)
     log = CallLog(lambda: Store.open(tmp_path), prices(), Keeping())
     log.start()
     bad = row(2)
-    wrong = dataclasses.replace(bad.call, latency_s={"no": "number"})  # type: ignore[arg-type]
-    for each in (row(1), dataclasses.replace(bad, call=wrong), row(3)):
+    wrong = structs.replace(bad.call, latency_s={"no": "number"})  # type: ignore[arg-type]
+    for each in (row(1), structs.replace(bad, call=wrong), row(3)):
         log.add(each)
     log.close(PATIENCE_S)
     assert [c.id for c in stored(tmp_path)] == ["call-1", "call-3"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from downroute.records import Answer, Attempt, Call, Decision, Purpose, Usage
 from downroute.reports.accounts import Policies, account
@@ -129,7 +130,9 @@ def test_where_nothing_stands_out_nothing_is_reported(words):
     for seed in range(20):
         draw = random.Random(seed)
         drawn = [
-            replace(e, ending=Ending.ESCALATED if draw.random() < 0.2 else Ending.ACCEPTED)
+            dataclasses.replace(
+                e, ending=Ending.ESCALATED if draw.random() < 0.2 else Ending.ACCEPTED
+            )
             for e in entries
         ]
         found += bool(find_groups(drawn, said, choices))

@@ -3,10 +3,10 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from downroute.records import Attempt, Call, Decision, Policy, Usage
 from downroute.reports.accounts import Policies, Why

@@ -1,14 +1,14 @@
-import dataclasses
 import itertools
 
 import pytest
+from msgspec import structs
 
 from downroute.records import Answer, Call, Usage
 from downroute.store import Bodies, Store
 
 
 def without_words(call: Call) -> Call:
-    return dataclasses.replace(call, request=None, answer=None, reference=None)
+    return structs.replace(call, request=None, answer=None, reference=None)
 
 
 def test_a_call_comes_back_as_it_was(store, full_call):
@@ -25,7 +25,7 @@ def test_what_is_not_known_comes_back_as_not_known(store):
 
 def test_adding_a_known_id_adds_nothing(store, make_call, full_call):
     store.calls.add([full_call])
-    changed = dataclasses.replace(full_call, model="other", attempts=(), answer=None)
+    changed = structs.replace(full_call, model="other", attempts=(), answer=None)
     assert store.calls.add([changed, make_call("b"), make_call("b")]) == (1, 2)
     assert next(store.calls.each(with_bodies=True)) == full_call
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from downroute.prompts import canonical_json, content_text, digest
-from downroute.records import Answer, Json, TokenLogprob, ToolCall, Usage
+from downroute.records import UNKNOWN_USAGE, Answer, Json, TokenLogprob, ToolCall, Usage
 
 _MOST_TOKENS = 10**12
 
@@ -57,7 +57,7 @@ def usage_from_completion(body: Mapping[str, Json]) -> Usage:
     """The usage block of a completion or of a stream's last chunk; missing fields stay ``None``."""
     usage = body.get("usage")
     if not isinstance(usage, (dict, Mapping)):
-        return Usage()
+        return UNKNOWN_USAGE
     prompt_details = usage.get("prompt_tokens_details")
     output_details = usage.get("completion_tokens_details")
     return Usage(
@@ -181,7 +181,9 @@ def _is_token(entry: Json) -> bool:
 
 
 def _detail(block: Json, key: str) -> int | None:
-    return token_count(block.get(key)) if isinstance(block, (dict, Mapping)) else None
+    if block is None or not isinstance(block, (dict, Mapping)):
+        return None
+    return token_count(block.get(key))
 
 
 def token_count(value: Json) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import structs
 
 from downroute.cli.options import ConfigOption, JsonOption, StoreOption
 
@@ -113,7 +113,7 @@ class Intake:
         if cost is None:
             self.unpriced[call.model] += 1
         mark = call.fingerprint or ("" if call.request is None else fingerprint(call.request))
-        return dataclasses.replace(call, fingerprint=mark, cost_usd=cost)
+        return structs.replace(call, fingerprint=mark, cost_usd=cost)
 
     def _note(self, row: BadRow) -> None:
         self.left_out += 1

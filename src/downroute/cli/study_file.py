@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import structs
 
 from downroute.errors import BudgetError, InputError, TaskStoppedError, UsageError
 from downroute.importers.identity import Identities, source_id
@@ -124,7 +126,7 @@ def _copies(read: ExampleFile, some: Sequence[Example], one: str) -> list[Call]:
 
 def _call(call: Call, found: Measurement) -> Call:
     failed = found.answer is None
-    return replace(
+    return structs.replace(
         call,
         answer=found.answer,
         usage=found.usage,
@@ -155,9 +157,9 @@ def _read(file: Path, baseline: str) -> tuple[list[Call], list[BadRow]]:
             continue
         assert call.request is not None
         task = call.task or file.name.split(".")[0]
-        own = replace(call, task=task, fingerprint=fingerprint(call.request))
+        own = structs.replace(call, task=task, fingerprint=fingerprint(call.request))
         identity = identities.of(own, source_id(row.value.get("id")), row.value)
-        calls.append(replace(own, id=identity))
+        calls.append(structs.replace(own, id=identity))
     return calls, bad
 
 
@@ -172,7 +174,7 @@ def _example_call(row: Mapping[str, Json], baseline: str) -> Call:
     if not isinstance(said, list) or not said:
         raise InputError('no messages: an example is {"messages": […], "reference": …}')
     unanswered = {**chat, "messages": [*said, {"role": "assistant", "content": ""}]}
-    return replace(call_from_row(unanswered, baseline), answer=None, usage=Usage())
+    return structs.replace(call_from_row(unanswered, baseline), answer=None, usage=Usage())
 
 
 def _asked(row: Mapping[str, Json]) -> Iterator[Json]:
@@ -192,4 +194,4 @@ def _placeholder(call: Call) -> Call:
     read = len(str(call.request.get("messages"))) + len(str(call.request.get("tools")))
     written = len(str(call.reference)) // 4 + 1 if call.reference is not None else TOKENS_OUT
     usage = Usage(input_tokens=read // 4 + 1, output_tokens=written, estimated=True)
-    return replace(call, answer=Answer(""), usage=usage)
+    return structs.replace(call, answer=Answer(""), usage=usage)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from msgspec import structs
+
 from downroute.dashboard.cards import Card
 from downroute.records import Answer, Json
 
@@ -43,11 +45,13 @@ def masked(card: Card, mask: Mask) -> Card:
 
 
 def _answer(answer: Answer, mask: Mask) -> Answer:
-    return replace(
+    return structs.replace(
         answer,
         text=None if answer.text is None else mask(answer.text),
         refusal=None if answer.refusal is None else mask(answer.refusal),
-        tool_calls=tuple(replace(c, arguments=mask(c.arguments)) for c in answer.tool_calls),
+        tool_calls=tuple(
+            structs.replace(c, arguments=mask(c.arguments)) for c in answer.tool_calls
+        ),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from downroute.answers.openai_chat import usage_from_completion
 from downroute.gateway.ask import Ask
@@ -166,7 +167,7 @@ class Asking:
         stated before its end was counted up to there."""
         usage = usage_from_completion(completion) if completion else Usage()
         if not whole:
-            usage = replace(usage, output_tokens=None, reasoning_tokens=None)
+            usage = structs.replace(usage, output_tokens=None, reasoning_tokens=None)
         if error is None and not (completion and completion["choices"]):
             error = NO_COMPLETION
         found = UNJUDGED

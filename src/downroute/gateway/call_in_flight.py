@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from downroute.gateway.call_row import SOURCE, CallRow, total_cost_usd
 from downroute.gateway.exchange import Exchange, Outcome
@@ -13,16 +13,16 @@ from downroute.gateway.headers import OWN, Hints, safe
 from downroute.gateway.message import Headers
 from downroute.gateway.plan import Plan
 from downroute.gateway.telemetry.trace_context import Trace
-from downroute.gateway.wire import Body, Wire
-from downroute.records import Attempt, Call, Purpose, Route, Usage
+from downroute.gateway.wire import Body, Kept, Wire
+from downroute.records import UNKNOWN_USAGE, Attempt, Call, Purpose, Route
+from downroute.remembered import Remembered
 
 CANCELLED = "cancelled"
 """The error of a call whose client went away, or that was under way when the gateway stopped."""
 CLIENT_CLOSED_REQUEST = 499
 
 
-@dataclass(slots=True)
-class CallInFlight:
+class CallInFlight(msgspec.Struct, eq=False):
     """``onward`` are the client's headers for the upstream, ``began`` is on the clock of
     ``time.perf_counter``, ``started_at`` in Unix seconds."""
 
@@ -34,10 +34,10 @@ class CallInFlight:
     started_at: float
     began: float
     timeout_s: float
+    id: str
     trace: Trace | None = None
-    id: str = field(default_factory=lambda: f"call-{os.urandom(12).hex()}")
-    attempts: list[Attempt] = field(default_factory=list)
-    exchanges: list[Exchange] = field(default_factory=list)
+    attempts: list[Attempt] = []
+    exchanges: list[Exchange] = []
 
     def note(self, exchange: Exchange) -> None:
         """Something that came of asking; the latest one last."""
@@ -60,12 +60,14 @@ class CallInFlight:
         return said
 
     def decision_headers(self, outcome: Outcome) -> list[tuple[str, str]]:
-        return [
+        said = [
             (f"{OWN}model", safe(outcome.exchange.attempt.model)),
             (f"{OWN}decision", outcome.decision.value),
             (f"{OWN}reason", safe(outcome.reason)),
-            *([(f"{OWN}retries", str(retries))] if (retries := self._retries) else []),
         ]
+        if len(self.attempts) > 1 and (retries := self._retries):
+            said.append((f"{OWN}retries", str(retries)))
+        return said
 
     @property
     def _retries(self) -> int:
@@ -87,9 +89,7 @@ class CallInFlight:
     def _usual_usd(self) -> float | None:
         """What the baseline would cost on average, where the route asks anybody else: else there
         is nothing to save."""
-        route = self.plan.route
-        moved = self.plan.routed and any(m != route.baseline for m in route.models)
-        return mean_baseline_cost_usd(route) if moved else None
+        return _usual_cost_usd(self.plan.route) if self.plan.routed else None
 
     def row(
         self,
@@ -112,7 +112,7 @@ class CallInFlight:
             started_at=self.started_at,
             latency_s=self.elapsed_s(),
             first_byte_s=first_byte_s,
-            usage=attempt.usage if outcome else Usage(),
+            usage=attempt.usage if outcome else UNKNOWN_USAGE,
             status=status,
             error=error or attempt.error,
             stream=self.body.stream,
@@ -124,13 +124,23 @@ class CallInFlight:
             attempts=tuple(self.attempts),
         )
         sent = outcome.index if outcome else None
-        others = tuple(
-            (index, exchange.kept)
-            for index, exchange in enumerate(self.exchanges)
-            if index != sent and exchange.kept is not None
-        )
+        others: tuple[tuple[int, Kept], ...] = ()
+        if len(self.exchanges) > 1:
+            others = tuple(
+                (index, exchange.kept)
+                for index, exchange in enumerate(self.exchanges)
+                if index != sent and exchange.kept is not None
+            )
         kept = outcome.exchange.kept if outcome else None
         return CallRow(call, self.wire, self.body, kept, others, self.trace, self._usual_usd)
+
+
+def _cost_where_moved_usd(route: Route) -> float | None:
+    moved = any(model != route.baseline for model in route.models)
+    return mean_baseline_cost_usd(route) if moved else None
+
+
+_usual_cost_usd = Remembered(_cost_where_moved_usd)
 
 
 def mean_baseline_cost_usd(route: Route) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
+from msgspec import structs
 
 from downroute.answers.openai_chat import answer_from_completion
 from downroute.gateway.telemetry.trace_context import Trace
@@ -21,8 +22,7 @@ _JUDGED = frozenset({Decision.ACCEPTED, Decision.ESCALATED, Decision.FALLBACK})
 Pricing = Callable[[str, Usage], float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class CallRow:
+class CallRow(msgspec.Struct, frozen=True):
     """``call`` lacks what takes time: its words, its fingerprint and costs not yet known.
     ``answer`` is the accepted reply, a whole body or a stream's chunks; ``None`` where words are
     not kept. ``others`` are the replies of attempts that were not sent, by attempt."""
@@ -39,24 +39,29 @@ class CallRow:
     @property
     def size(self) -> int:
         """About how many bytes it holds."""
+        whole = self.request.size
+        if self.answer is None and not self.others:
+            return whole
         replies = [self.answer or b"", *(reply for _, reply in self.others)]
-        return self.request.size + sum(
+        return whole + sum(
             len(reply) if isinstance(reply, bytes) else sum(map(len, reply)) for reply in replies
         )
 
 
 def finished_call(row: CallRow, pricing: Pricing, *, keep_words: bool) -> Call:
     """The call as the store takes it."""
-    said = {index: _answer(row.wire, reply) for index, reply in row.others} if keep_words else {}
-    attempts = tuple(
-        dataclasses.replace(_priced(attempt, pricing), answer=said.get(index))
-        for index, attempt in enumerate(row.call.attempts)
-    )
+    attempts = tuple([_priced(attempt, pricing) for attempt in row.call.attempts])
+    if keep_words and row.others:
+        said = {index: _answer(row.wire, reply) for index, reply in row.others}
+        attempts = tuple(
+            structs.replace(attempt, answer=said.get(index))
+            for index, attempt in enumerate(attempts)
+        )
     if row.call.decision in _JUDGED and attempts:
         first = next((i for i, a in enumerate(attempts) if a.purpose is Purpose.ANSWER), 0)
         told = _with_features(attempts[first], row.request)
         attempts = (*attempts[:first], told, *attempts[first + 1 :])
-    return dataclasses.replace(
+    return structs.replace(
         row.call,
         fingerprint=fingerprint(row.request),
         attempts=attempts,
@@ -79,14 +84,14 @@ def total_cost_usd(attempts: tuple[Attempt, ...] | list[Attempt]) -> float | Non
 def _priced(attempt: Attempt, pricing: Pricing) -> Attempt:
     if attempt.cost_usd is not None:
         return attempt
-    return dataclasses.replace(attempt, cost_usd=pricing(attempt.model, attempt.usage))
+    return structs.replace(attempt, cost_usd=pricing(attempt.model, attempt.usage))
 
 
 def _with_features(attempt: Attempt, request: Body) -> Attempt:
     """The first attempt with what is known of the question: numbers, none of its words, by which
     escalations are told apart later."""
     features = signals(Answer(), request, QUESTION)
-    return dataclasses.replace(attempt, signals={**features, **attempt.signals})
+    return structs.replace(attempt, signals={**features, **attempt.signals})
 
 
 def _answer(wire: Wire, kept: Kept | None) -> Answer | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from downroute.config import ServeSettings
 from downroute.gateway import json_text
 from downroute.gateway.asking import Asking
+from downroute.gateway.call_id import new_call_id
 from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST, CallInFlight
 from downroute.gateway.call_log import CallLog
 from downroute.gateway.call_row import CallRow
@@ -81,7 +82,9 @@ class Answering:
         trace = self._tracing.begin(onward) if self._tracing else None
         settings = self._settings()
         timeout_s = settings.timeout_s
-        call = CallInFlight(wire, body, hints, chosen, onward, now, began, timeout_s, trace)
+        call = CallInFlight(
+            wire, body, hints, chosen, onward, now, began, timeout_s, new_call_id(now), trace
+        )
         if body.stream and len(chosen.route.models) > 1:
             return await hold_back(self, call, settings.heartbeat_s)
         return self.answer(call, await self.settle(call))
@@ -211,8 +214,10 @@ def _how(call: CallInFlight, step: Accept, because: str) -> Outcome:
     """``because`` is why the accepted model was asked."""
     route, attempt = call.plan.route, call.attempts[step.attempt]
     how = call.plan.decision or decision(route, call.attempts, step.attempt)
-    later = any(a.purpose is Purpose.ANSWER for a in call.attempts[: step.attempt])
-    overtaken = any(a.purpose is Purpose.ANSWER for a in call.attempts[step.attempt + 1 :])
+    later = overtaken = False
+    if len(call.attempts) > 1:
+        later = any(a.purpose is Purpose.ANSWER for a in call.attempts[: step.attempt])
+        overtaken = any(a.purpose is Purpose.ANSWER for a in call.attempts[step.attempt + 1 :])
     if overtaken:
         reason = step.reason
     elif attempt.failed:

@@ -15,10 +15,10 @@ def read_completion(body: bytes) -> Mapping[str, Json] | None:
         value = json_text.decode(body)
     except ValueError:
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     choices = value.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
     return value
 
@@ -87,7 +87,7 @@ def finish_reason(completion: Mapping[str, Json]) -> str | None:
     """Why the first choice ended."""
     choices = completion.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    reason = first.get("finish_reason") if isinstance(first, Mapping) else None
+    reason = first.get("finish_reason") if isinstance(first, (dict, Mapping)) else None
     return reason if isinstance(reason, str) else None
 
 

@@ -7,9 +7,10 @@ conversations and so long as they go on.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import OrderedDict
 from dataclasses import dataclass
+
+from msgspec import structs
 
 from downroute.gateway.headers import Hints
 from downroute.gateway.plan import Plan
@@ -57,11 +58,11 @@ class Conversations:
             model = model or (route.models[-1] if len(route.models) > 1 else None)
             if model is not None:
                 reason = f"a tool-calling loop stays on {model}"
-                return dataclasses.replace(plan, route=only(route, model), reason=reason)
+                return structs.replace(plan, route=only(route, model), reason=reason)
         if known is not None and known.escalated_to in route.models[1:]:
             stays = from_model_on(route, known.escalated_to)
             reason = f"the conversation stays on {known.escalated_to} after an escalation"
-            plan = dataclasses.replace(plan, route=stays, reason=reason)
+            plan = structs.replace(plan, route=stays, reason=reason)
         return _as_streamed(plan) if body.stream else plan
 
     def answered(
@@ -111,4 +112,4 @@ def _as_streamed(plan: Plan) -> Plan:
     direct = route.stream is Streaming.DIRECT
     model = route.models[0] if direct else route.models[-1]
     reason = f"streams of this route come {'unchecked' if direct else 'at once'} from {model}"
-    return dataclasses.replace(plan, route=only(route, model), reason=reason)
+    return structs.replace(plan, route=only(route, model), reason=reason)

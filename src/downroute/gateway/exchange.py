@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from downroute.gateway.chat_stream import ChatStream
 from downroute.gateway.error_reply import INVALID_REQUEST, UPSTREAM, Refusal
@@ -15,8 +16,7 @@ from downroute.gateway.wire import Wire
 from downroute.records import Answer, Attempt, Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(msgspec.Struct, frozen=True):
     """A stream that is still coming; ``first`` are the events that are here. ``over`` makes the
     attempt when it has ended, with the error it ended in, if any."""
 
@@ -25,8 +25,7 @@ class Live:
     over: Callable[[str | None], Attempt]
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct):
     """Either ``body`` is the whole reply, without what the client did not ask for; or it is
     ``live``, and ``attempt`` is made anew when it is over; or ``fault`` says why there is none.
     ``kept`` are the words for the log; ``answers`` what a judged reply says, the worst choice
@@ -88,8 +87,7 @@ def is_event_stream(headers: Headers) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """Which exchange of a call is the reply, and how it came to that."""
 
     index: int

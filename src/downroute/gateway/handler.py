@@ -75,8 +75,8 @@ class Handler:
 
     async def handle(self, request: Request) -> Reply:
         """The reply to a request, whatever happens on the way."""
-        request_id = next((safe(v.strip()) for n, v in request.headers if n == REQUEST_ID), None)
-        if request_id:
+        request_id = dict(request.headers).get(REQUEST_ID)
+        if request_id and (request_id := safe(request_id.strip())):
             log_lines.REQUEST_ID.set(request_id)
         reply = await self._whatever_happens(request)
         self._requests[self._label(request.path), str(reply.status)] += 1

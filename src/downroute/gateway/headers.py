@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from downroute.gateway.message import Headers
 
@@ -41,8 +42,7 @@ _LONGEST_VALUE = 500
 _NONE: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
+class Hints(msgspec.Struct, frozen=True):
     """What the client tells the gateway in headers. ``task`` may also stand in the body."""
 
     task: str | None = None

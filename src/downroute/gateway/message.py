@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 Headers = Sequence[tuple[str, str]]
 """Header names in lower case with their values, in the order they came."""
@@ -15,8 +16,7 @@ LONGEST_HEADER_BYTES = 32 * 1024
 JSON_TYPE = ("content-type", "application/json")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One HTTP request, read to its end. ``path`` is decoded and has no query; ``target`` is the
     address as the client sent it, query included."""
 
@@ -36,8 +36,7 @@ class Stream(Protocol):
     async def aclose(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """One HTTP reply. Each piece of a `Stream` is to be sent at once."""
 
     status: int

@@ -4,7 +4,6 @@ where the reply states its tokens."""
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from downroute.config import ServeSettings
 from downroute.gateway import json_text
+from downroute.gateway.call_id import new_call_id
 from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST
 from downroute.gateway.call_log import CallLog
 from downroute.gateway.call_row import SOURCE, CallRow
@@ -59,15 +59,16 @@ class Passthrough:
         if not in_shortest_form(path):
             message = "there is no such path: it is not in its shortest form"
             return Refusal(404, message, code="bad_path").reply()
+        now = time.time()
         hints, onward = split(request.headers)
         model = _model(request)
         anthropic = any(name == "anthropic-version" for name, _ in onward)
         pool, name = self._destinations.for_path(model, anthropic=anthropic)
         passed = _Passed(
-            id=f"call-{os.urandom(12).hex()}",
+            id=new_call_id(now),
             model=model,
             began=time.perf_counter(),
-            started_at=time.time(),
+            started_at=now,
             hints=hints,
             trace=self._tracing.begin(onward) if self._tracing else None,
         )

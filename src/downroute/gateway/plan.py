@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
 
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.headers import Hints
@@ -33,8 +36,7 @@ class Serving:
         return None if self.table is None else self.table.policy.digest
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """The route of one request. ``decision`` is ``None`` where the route's course decides it.
     ``task`` is the task the request is taken to be of."""
 
@@ -86,6 +88,7 @@ def _baseline(table: RouteTable, match: Match, model: str, declared: str | None)
     return table.baseline_for(match.task if declared is None else declared)
 
 
+@lru_cache(maxsize=1024)
 def _stay(model: str) -> Route:
     return Route(task="", models=(model,), baseline=model)
 

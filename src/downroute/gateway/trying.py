@@ -4,12 +4,13 @@ it, at another or at the same one again."""
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
+
+from msgspec import structs
 
 from downroute.gateway.ask import Ask
 from downroute.gateway.call_in_flight import CANCELLED
@@ -57,8 +58,8 @@ class Trying:
                 return exchange
             place, pause_s = then
             tried.append(place)
-            attempt = dataclasses.replace(exchange.attempt, purpose=Purpose.RETRIED)
-            ask.call.note(dataclasses.replace(exchange, attempt=attempt))
+            attempt = structs.replace(exchange.attempt, purpose=Purpose.RETRIED)
+            ask.call.note(structs.replace(exchange, attempt=attempt))
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
             ask.begin()
@@ -121,7 +122,10 @@ class Trying:
     def _learn(self, ask: Ask, place: Deployment, exchange: Exchange) -> None:
         """Keep in mind how the place fares."""
         fault, breaker, now = exchange.fault, place.breaker, self._now()
-        asked_s = asked_to_wait_s(exchange.status, exchange.headers, time.time())
+        refused = exchange.status >= 400
+        asked_s = (
+            asked_to_wait_s(exchange.status, exchange.headers, time.time()) if refused else None
+        )
         if asked_s is not None:
             place.rests_until = now + min(asked_s, LONGEST_REST_S)
         if fault is None and not counts_as_failure(exchange.status):

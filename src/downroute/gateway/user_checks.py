@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import time
+
+from msgspec import structs
 
 from downroute.gateway.call_in_flight import CallInFlight
 from downroute.gateway.exchange import Exchange
@@ -44,7 +45,7 @@ class UserChecks:
                 if verdict.fault is not None:
                     self._say(function, verdict.fault)
                 passed = both(passed, verdict.passed)
-        return dataclasses.replace(attempt, checks={**attempt.checks, PYTHON: passed})
+        return structs.replace(attempt, checks={**attempt.checks, PYTHON: passed})
 
     def close(self) -> None:
         self._code.close()

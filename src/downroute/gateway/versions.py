@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 
+from msgspec import structs
+
 from downroute.gateway.log_lines import say
 from downroute.gateway.plan import Plan
 from downroute.records import Attempt, Decision, Purpose
@@ -33,7 +35,7 @@ class Versions:
         if reason is None:
             return plan
         stays = dataclasses.replace(only(plan.route, plan.route.baseline), fallback=None)
-        return dataclasses.replace(plan, route=stays, reason=reason, decision=Decision.PASSTHROUGH)
+        return structs.replace(plan, route=stays, reason=reason, decision=Decision.PASSTHROUGH)
 
     def see(self, plan: Plan, attempt: Attempt) -> None:
         """Compare the version that answered with those that were measured."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from msgspec import structs
 
 from downroute.errors import InputError
 from downroute.importers import openai_batch, openai_chat
@@ -48,7 +49,7 @@ def _chat_call(row: Row, served: str | None, identities: Identities) -> Call | B
     try:
         call = openai_chat.call_from_row(row.value, served)
         own_id = source_id(row.value.get("id"))
-        return dataclasses.replace(call, id=identities.of(call, own_id, row.value))
+        return structs.replace(call, id=identities.of(call, own_id, row.value))
     except InputError as fault:
         return bad(row, str(fault))
     except RecursionError:

@@ -7,7 +7,6 @@ batch may number its requests from 1.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import sqlite3
@@ -15,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
+
+from msgspec import structs
 
 from downroute.answers.openai_chat import usage_from_completion
 from downroute.errors import InputError
@@ -65,7 +66,7 @@ def _joined(
         call = _call(row.value, request, served)
         answered = mapping(mapping(row.value.get("response")).get("body"))
         own_id = source_id(answered.get("id")) or source_id(row.value.get("id"))
-        return dataclasses.replace(call, id=identities.of(call, own_id, row.value))
+        return structs.replace(call, id=identities.of(call, own_id, row.value))
     except InputError as fault:
         return bad(row, str(fault))
     except RecursionError:
@@ -90,7 +91,7 @@ def _call(output: Mapping[str, Json], request: Mapping[str, Json], served: str |
         usage=Usage() if error else usage_from_completion(completion),
     )
     status = response.get("status_code")
-    return dataclasses.replace(
+    return structs.replace(
         call,
         row=text(output.get("custom_id")),
         snapshot=text(completion.get("model")),

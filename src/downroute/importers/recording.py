@@ -8,12 +8,13 @@ and self-check are kept beside it.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from downroute.answers.openai_chat import answer_digest, usage_from_completion
 from downroute.errors import InputError
@@ -94,7 +95,7 @@ def _answers(row: Row) -> Iterator[RecordedRow | BadRow]:
         try:
             answers[str(model)] = RecordedAnswer(
                 answer_of(completion),
-                dataclasses.replace(usage, estimated=response.get("usage_estimated") is True),
+                structs.replace(usage, estimated=response.get("usage_estimated") is True),
                 _share(response, "score"),
                 _share(response, "self_check"),
                 number(response.get("latency_s")),
@@ -202,11 +203,11 @@ def _call(
         slice=text(row.get("slice")),
         snapshot=text(completion.get("model")),
         latency_s=number(response.get("latency_s")),
-        usage=dataclasses.replace(usage, estimated=response.get("usage_estimated") is True),
+        usage=structs.replace(usage, estimated=response.get("usage_estimated") is True),
     )
     own_id = source_id(row.get("id"))
     named = None if own_id is None else f"{task or 'recording'}/{own_id}"
-    return dataclasses.replace(call, id=identities.of(call, named, row))
+    return structs.replace(call, id=identities.of(call, named, row))
 
 
 def _score(

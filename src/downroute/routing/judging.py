@@ -3,10 +3,11 @@ in a simulation alike."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec import structs
 
 from downroute.answers.agreement import agreement
 from downroute.answers.openai_chat import answer_from_completion
@@ -86,7 +87,7 @@ def opinion(
     free = [name for name in signals_of(second.score) if name != paid]
     found = {**signals(answer, request, free), paid: value}
     value = linear_score(second.score, found)
-    return dataclasses.replace(attempt, signals=found, score=value)
+    return structs.replace(attempt, signals=found, score=value)
 
 
 def _judged_one(

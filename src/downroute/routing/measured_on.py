@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from downroute.prompts import system_text
 from downroute.records import Json, Route
+from downroute.remembered import Remembered
 from downroute.routing.fingerprint import template
 
 MOST_PROMPTS = 10
@@ -29,12 +30,19 @@ def measured_prompts(route: Route) -> frozenset[str] | None:
 def measured_versions(route: Route) -> Mapping[str, frozenset[str]]:
     """The versions that answered when the route was measured, by model; nothing of models whose
     upstream reported none."""
+    return _versions_of(route)
+
+
+def _read_versions(route: Route) -> Mapping[str, frozenset[str]]:
     told = (route.evidence or {}).get("snapshots")
     return {
         str(model): frozenset(v.strip() for v in str(versions).split(","))
         for model, versions in (told.items() if isinstance(told, Mapping) else ())
         if versions
     }
+
+
+_versions_of = Remembered(_read_versions)
 
 
 def prompts_of(marks: Mapping[str, int]) -> list[str]:

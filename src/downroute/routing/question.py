@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 
 from downroute.prompts import response_schema, system_text, tool_schemas, wants_json
 from downroute.records import Json
 from downroute.remembered import Remembered
 from downroute.routing.features import turns
-from downroute.routing.reading import Reading
+from downroute.routing.reading import LONGEST, Reading
 
-_NUMBER = re.compile(r"[0-9][0-9.,]*")
 _THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
 _OPTION = re.compile(r"^\s*(?:[-*•]|\(?[A-Za-z0-9]{1,2}[.):])\s", re.MULTILINE)
 _NEGATION_WORDS = (
@@ -28,13 +28,15 @@ _NEGATIONS = frozenset(
     for mark in ("", ",", ".", ":", ";", "?", "!", ")")
 )
 _FORMULA = re.compile(r"\\[a-zA-Z]+|\$[^$\n]+\$|[=^<>≤≥√∑∫]")
-_CODE = re.compile(r"```|^\s*(?:def |class |import |function |#include|SELECT )", re.MULTILINE)
+_FORMULA_SIGNS = ("\\", "$", "=", "^", "<", ">")
+"""Of those that are ASCII."""
+_CODE_WORDS = ("```", "def ", "class ", "import ", "function ", "#include", "SELECT ")
+_CODE = re.compile(rf"```|^\s*(?:{'|'.join(_CODE_WORDS[1:])})", re.MULTILINE)
 _NAME_PART = re.compile(r"[^\W\d_]{3,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_FIRST = itemgetter(0)
 _STEM = 5
 """Letters in which two forms of a word agree."""
-_LONGEST = 100_000
-"""Characters of a question that patterns are searched in."""
 
 
 def question_words(reading: Reading) -> float:
@@ -52,21 +54,22 @@ def mean_word_length(reading: Reading) -> float:
 
 def capitalised(reading: Reading) -> float:
     words = reading.question_words
-    return sum(w[0].isupper() for w in words) / len(words) if words else 0.0
+    return sum(map(str.isupper, map(_FIRST, words))) / len(words) if words else 0.0
 
 
 def non_ascii(reading: Reading) -> float:
     text = reading.question
-    return (len(text.encode(errors="replace")) - len(text)) / len(text) if text else 0.0
+    if text.isascii():
+        return 0.0
+    return (len(text.encode(errors="replace")) - len(text)) / len(text)
 
 
 def question_numbers(reading: Reading) -> float:
-    return float(len(_NUMBER.findall(reading.question[:_LONGEST])))
+    return float(len(reading.question_numbers))
 
 
 def largest_number(reading: Reading) -> float:
-    found = _NUMBER.findall(reading.question[:_LONGEST])
-    whole = (re.split("[.,]", _THOUSANDS.sub("", number))[0] for number in found)
+    whole = (re.split("[.,]", _THOUSANDS.sub("", n))[0] for n in reading.question_numbers)
     return math.log10(1 + max((float(digits[:300]) for digits in whole), default=0.0))
 
 
@@ -84,7 +87,10 @@ def sentences(reading: Reading) -> float:
 
 
 def options(reading: Reading) -> float:
-    return float(len(_OPTION.findall(reading.question[:_LONGEST])))
+    text = reading.question[:LONGEST]
+    if "\n" not in text:
+        return float(_OPTION.match(text) is not None)
+    return float(len(_OPTION.findall(text)))
 
 
 def negations(reading: Reading) -> float:
@@ -93,11 +99,17 @@ def negations(reading: Reading) -> float:
 
 
 def formulas(reading: Reading) -> float:
-    return float(len(_FORMULA.findall(reading.question[:_LONGEST])))
+    text = reading.question[:LONGEST]
+    if text.isascii() and not any(sign in text for sign in _FORMULA_SIGNS):
+        return 0.0
+    return float(len(_FORMULA.findall(text)))
 
 
 def has_code(reading: Reading) -> float:
-    return float(_CODE.search(reading.question[:_LONGEST]) is not None)
+    text = reading.question[:LONGEST]
+    if not any(word in text for word in _CODE_WORDS):
+        return 0.0
+    return float(_CODE.search(text) is not None)
 
 
 def system_words(reading: Reading) -> float:
@@ -124,8 +136,11 @@ def tool_parameters(reading: Reading) -> float:
 def tools_named(reading: Reading) -> float:
     """Of the function whose name the question says the most of. A question that says nothing of
     any name may well be one that no function answers."""
-    said = {word[:_STEM] for word in _NAME_PART.findall(reading.question[:_LONGEST].lower())}
-    return max((_said(name, said) for name in tool_schemas(reading.request)), default=0.0)
+    offered = tool_schemas(reading.request)
+    if not offered:
+        return 0.0
+    said = {word[:_STEM] for word in _NAME_PART.findall(reading.question[:LONGEST].lower())}
+    return max(_said(name, said) for name in offered)
 
 
 def _said(name: str, stems: set[str]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +14,9 @@ from downroute.records import Answer, Json, TokenLogprob
 
 Request = Mapping[str, Json]
 
+LONGEST = 100_000
+"""Characters of a question that patterns are searched in."""
+_NUMBER = re.compile(r"[0-9][0-9.,]*")
 _UNKNOWN_BELOW = -9000.0
 """OpenAI sends −9999 for a probability that it does not know."""
 
@@ -67,6 +71,11 @@ class Reading:
     @once
     def question_words(self) -> list[str]:
         return self.question.split()
+
+    @once
+    def question_numbers(self) -> list[str]:
+        """The numbers written in it, as they are written."""
+        return _NUMBER.findall(self.question[:LONGEST])
 
     @once
     def prompt_words(self) -> int:

@@ -3,9 +3,10 @@ steps that serve."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from msgspec import structs
 
 from downroute.records import Answer, Attempt, Decision, Json, Purpose, Route
 from downroute.routing.cascade import Accept, Limits, decision, is_judged, next_step
@@ -83,7 +84,7 @@ def simulate(route: Route, request: Request, hear: Hear, limits: Limits = NO_LIM
         if heard.completion is not None and is_judged(route, attempts, step.model):
             found = judged(route, heard.completion, request)
             judged_answer = found.answers[0]
-            attempt = dataclasses.replace(
+            attempt = structs.replace(
                 attempt, checks=found.checks, signals=found.signals, score=found.score
             )
         attempts.append(attempt)

@@ -78,11 +78,11 @@ def body_row(
     call: Call, keep: Bodies, redaction: Redaction, expires_at: float | None
 ) -> BodyRow | None:
     """What ``keep`` allows to be kept of a call's words; ``None`` where that is nothing."""
+    if keep is Bodies.NONE:
+        return None
     request, answer, reference = call.request, call.answer, call.reference
     others = {str(i): a.answer for i, a in enumerate(call.attempts) if a.answer is not None}
-    if keep is Bodies.NONE or (
-        request is None and answer is None and reference is None and not others
-    ):
+    if request is None and answer is None and reference is None and not others:
         return None
     if keep is Bodies.REDACTED:
         request = redaction.value(request)

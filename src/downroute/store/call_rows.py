@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
 from typing import Any
+
+from msgspec import structs
 
 from downroute.records import Attempt, Call, Decision, Purpose, Usage
 from downroute.store.encoding import as_answer, dump, load, load_answer, whole
@@ -37,12 +39,16 @@ def usage_row(usage: Usage) -> tuple[Any, ...]:
         whole(usage.output_tokens),
         whole(usage.cached_input_tokens),
         whole(usage.reasoning_tokens),
-        usage.estimated,
+        int(usage.estimated),
     )
 
 
 def usage_from_row(row: tuple[Any, ...]) -> Usage:
     return Usage(row[0], row[1], row[2], row[3], bool(row[4]))
+
+
+# What is stored is of SQLite's own types: any other, a bool or an enum's member too, is adapted by
+# a look-up that takes longer than storing it.
 
 
 def call_row(call: Call, error: str | None) -> tuple[Any, ...]:
@@ -51,7 +57,8 @@ def call_row(call: Call, error: str | None) -> tuple[Any, ...]:
         *(call.id, call.source, call.model, call.fingerprint, call.task, call.row, call.slice),
         *(call.requested_model, call.snapshot, call.started_at, call.latency_s, call.first_byte_s),
         *usage_row(call.usage),
-        *(call.cost_usd, whole(call.status), error, call.stream, call.decision, call.reason),
+        *(call.cost_usd, whole(call.status), error, int(call.stream)),
+        *(None if call.decision is None else call.decision.value, call.reason),
         *(call.policy_digest, call.session, call.subject, call.request_id),
     )
 
@@ -89,10 +96,10 @@ def with_body(call: Call, body: tuple[Any, ...]) -> Call:
     """The call with the words in ``BODY_COLUMNS``."""
     request, answer, reference, altered, others = body
     said = {int(index): as_answer(other) for index, other in (load(others) or {}).items()}
-    return dataclasses.replace(
+    return structs.replace(
         call,
         attempts=tuple(
-            dataclasses.replace(a, answer=said[i]) if i in said else a
+            structs.replace(a, answer=said[i]) if i in said else a
             for i, a in enumerate(call.attempts)
         ),
         request=load(request),
@@ -104,11 +111,15 @@ def with_body(call: Call, body: tuple[Any, ...]) -> Call:
 
 def attempt_row(attempt: Attempt, error: str | None) -> tuple[Any, ...]:
     return (
-        *(attempt.model, attempt.purpose, whole(attempt.status), error),
+        *(attempt.model, attempt.purpose.value, whole(attempt.status), error),
         *usage_row(attempt.usage),
         *(attempt.cost_usd, attempt.latency_s, attempt.first_byte_s, attempt.finish_reason),
-        *(attempt.snapshot, dump(attempt.checks), dump(attempt.signals), attempt.score),
+        *(attempt.snapshot, _numbers(attempt.checks), _numbers(attempt.signals), attempt.score),
     )
+
+
+def _numbers(found: Mapping[str, float | None]) -> str:
+    return dump(found) if found else "{}"
 
 
 def attempt_from_row(row: tuple[Any, ...]) -> Attempt:

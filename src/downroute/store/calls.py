@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+
+from msgspec import structs
 
 from downroute.records import Attempt, Call
 from downroute.store.bodies import Bodies, BodyRow, Keeping, allowed_error, body_row, keeping
@@ -20,7 +21,7 @@ from downroute.store.call_rows import (
     call_row,
     with_body,
 )
-from downroute.store.database import Database, batches, execute
+from downroute.store.database import Database, batches, execute_many
 from downroute.store.missing_costs import Price, fill_missing_costs
 from downroute.store.redaction import Redaction
 from downroute.store.summary import CallGroup, KeptCall, content_sample, summary
@@ -70,7 +71,7 @@ class Calls:
         new = known = 0
         for batch in batches(rows, weight=lambda row: row.bytes):
             with self._database.writing() as connection:
-                added = sum(_insert(connection, row) for row in batch)
+                added = _insert(connection, batch)
             new += added
             known += len(batch) - added
         return Added(new, known)
@@ -99,7 +100,7 @@ class Calls:
                 call = call_from_row(row[1 : 1 + len(CALL_COLUMNS)])
                 found = attempts.get(row[0])
                 if found:
-                    call = dataclasses.replace(call, attempts=tuple(found))
+                    call = structs.replace(call, attempts=tuple(found))
                 yield with_body(call, row[1 + len(CALL_COLUMNS) :]) if with_bodies else call
             if len(page) < _PAGE:
                 return
@@ -138,19 +139,22 @@ class Calls:
             return int(connection.execute("SELECT coalesce(max(n), 0) FROM calls").fetchone()[0])
 
 
-def _insert(connection: sqlite3.Connection, rows: _CallRows) -> bool:
-    """Add one call; whether it was new."""
-    inserted = execute(connection, _INSERT_CALL, rows.call)
-    if inserted.rowcount == 0:
-        return False
-    n = inserted.lastrowid
-    for index, attempt in enumerate(rows.attempts):
-        execute(connection, _INSERT_ATTEMPT, (n, index, *attempt))
-    if rows.body is not None:
-        execute(
-            connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (n, *rows.body)
-        )
-    return True
+def _insert(connection: sqlite3.Connection, rows: Sequence[_CallRows]) -> int:
+    """Add the calls that are new; how many were. They are numbered here, so that each table takes
+    all its rows in one statement."""
+    first = int(connection.execute("SELECT coalesce(max(n), 0) + 1 FROM calls").fetchone()[0])
+    numbered = list(enumerate(rows, start=first))
+    inserted = execute_many(connection, _INSERT_CALL, [(n, *row.call) for n, row in numbered])
+    if inserted < len(numbered):
+        found = connection.execute("SELECT n FROM calls WHERE n >= ?", (first,))
+        new = {n for (n,) in found}
+        numbered = [(n, row) for n, row in numbered if n in new]
+    attempts = [(n, i, *a) for n, row in numbered for i, a in enumerate(row.attempts)]
+    execute_many(connection, _INSERT_ATTEMPT, attempts)
+    bodies = [(n, *row.body) for n, row in numbered if row.body is not None]
+    if bodies:
+        execute_many(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", bodies)
+    return inserted
 
 
 def _selection(
@@ -196,7 +200,7 @@ def _insert_statement(table: str, columns: tuple[str, ...], rule: str = "") -> s
     return f"INSERT {rule} INTO {table} ({', '.join(columns)}) VALUES ({places})"
 
 
-_INSERT_CALL = _insert_statement("calls", CALL_COLUMNS, "OR IGNORE")
+_INSERT_CALL = _insert_statement("calls", ("n", *CALL_COLUMNS), "OR IGNORE")
 _INSERT_ATTEMPT = _insert_statement("attempts", ("call", "n", *ATTEMPT_COLUMNS))
 _SELECT_ATTEMPTS = (
     f"SELECT call, {', '.join(ATTEMPT_COLUMNS)} FROM attempts "

@@ -177,6 +177,21 @@ def execute(
         return connection.execute(statement, storable(values))
 
 
+def execute_many(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[Any]]
+) -> int:
+    """Run a statement once for each row, all of them or none, as `execute` does; how many rows
+    were changed."""
+    connection.execute("SAVEPOINT rows")
+    try:
+        changed = connection.executemany(statement, rows).rowcount
+    except UnicodeEncodeError:
+        connection.execute("ROLLBACK TO rows")
+        changed = connection.executemany(statement, [storable(row) for row in rows]).rowcount
+    connection.execute("RELEASE rows")
+    return changed
+
+
 def batches(items: Iterable[T], weight: Callable[[T], int] | None = None) -> Iterator[list[T]]:
     """``items`` in lists of up to 1000, shorter where their ``weight`` in bytes adds up.
 

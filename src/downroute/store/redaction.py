@@ -8,11 +8,12 @@ their own.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
+
+from msgspec import structs
 
 from downroute.errors import ConfigError
 from downroute.records import Answer, Json, TokenLogprob, ToolCall
@@ -192,7 +193,7 @@ class Redaction:
         tokens = answer.logprobs
         if tokens is not None and text != answer.text:
             tokens = tuple(TokenLogprob(token="", logprob=t.logprob) for t in tokens)
-        return dataclasses.replace(
+        return structs.replace(
             answer,
             text=text,
             refusal=self._maybe(answer.refusal),

@@ -38,6 +38,8 @@ class Connection(asyncio.Protocol):
         self._parser = RequestParser(server.limits)
         self._waiting: deque[Incoming] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._begun = False
+        """The task has taken its first step."""
         self._last = False
         """The connection ends after the reply that is being sent."""
         self._told = False
@@ -101,8 +103,8 @@ class Connection(asyncio.Protocol):
             self._writable.cancel()
         if self._task is not None:
             self._task.cancel()
-        else:
-            self._server.gone(self)
+        if self._task is None or not self._begun:
+            self._over()
 
     # for the server
 
@@ -146,8 +148,34 @@ class Connection(asyncio.Protocol):
         if incoming.refusal is not None:
             self._refuse(incoming.refusal)
             return
-        self._task = task = self._loop.create_task(self._answer(incoming))
-        task.add_done_callback(self._answered)
+        self._begun = False
+        self._task = self._loop.create_task(self._serve(incoming))
+
+    async def _serve(self, incoming: Incoming) -> None:
+        """Answer, then see what comes next: in one task, since one more turn of the loop for its
+        end costs as much as writing the head."""
+        self._begun = True
+        try:
+            await self._answer(incoming)
+        except asyncio.CancelledError:
+            self._over()
+            self._abort()
+            raise
+        except Exception as fault:
+            self._over()
+            say(logging.ERROR, "internal error", kind=type(fault).__name__, where="connection")
+            self._abort()
+        else:
+            self._over()
+            if self._transport is not None:
+                self._go_on()
+
+    def _over(self) -> None:
+        """Nothing is being answered any more."""
+        self._task = None
+        self._since = self._server.now
+        if self._transport is None:
+            self._server.gone(self)
 
     async def _answer(self, incoming: Incoming) -> None:
         assert incoming.request is not None
@@ -164,22 +192,8 @@ class Connection(asyncio.Protocol):
         if self._writable is not None:
             await self._writable
 
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        self._task = None
-        self._since = self._server.now
-        if self._transport is None:
-            self._server.gone(self)
-            if not task.cancelled():
-                task.exception()
-            return
-        if task.cancelled():
-            self._abort()
-            return
-        fault = task.exception()
-        if fault is not None:
-            say(logging.ERROR, "internal error", kind=type(fault).__name__, where="connection")
-            self._abort()
-        elif self._told and not self._waiting:
+    def _go_on(self) -> None:
+        if self._told and not self._waiting:
             self._close()
         elif self._waiting:
             self._next()

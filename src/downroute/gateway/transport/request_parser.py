@@ -7,11 +7,11 @@ leaves to a server is refused here: missing hosts, codings we do not take apart,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 import httptools
+import msgspec
 
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.message import Request
@@ -23,8 +23,7 @@ _FRAMING_AT_LEAST = 2**20
 """What chunk sizes, extensions and trailers may take beside the body they frame."""
 
 
-@dataclass(slots=True)
-class Incoming:
+class Incoming(msgspec.Struct):
     """A request, or why there is none; after a refusal nothing more is read. ``persists``: the
     client may send another one. ``chunks``: it understands a chunked reply (HTTP/1.1).
     ``head_only``: the reply's body is not sent (HEAD)."""

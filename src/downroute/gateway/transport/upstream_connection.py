@@ -37,6 +37,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._exchange: UpstreamExchange | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def usable(self) -> bool:
@@ -56,6 +57,7 @@ class UpstreamConnection(asyncio.Protocol):
         assert self._transport is not None
         self.dropped_silently = False
         exchange = self._exchange = UpstreamExchange(self, until, patience, head_only)
+        self.watch(exchange.deadline)
         self._transport.write(message)
         try:
             await exchange.head()
@@ -80,6 +82,9 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         self._among.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             self.dropped_silently = not exchange.answered
@@ -96,6 +101,20 @@ class UpstreamConnection(asyncio.Protocol):
             self._give_back(self)
         else:
             self.abort()
+
+    def watch(self, deadline: float) -> None:
+        """See to the exchange at ``deadline`` or before. One timer a connection, which a new
+        deadline leaves as it is unless it comes sooner: one for each exchange, set and cancelled,
+        would cost more than reading the head of its reply."""
+        if self._timer is None or deadline < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(deadline, self._check_time)
+
+    def _check_time(self) -> None:
+        self._timer = None
+        if self._exchange is not None:
+            self._exchange.check_time()
 
     def read_on(self, reading: bool) -> None:
         """Let the upstream send on, or wait."""
@@ -131,7 +150,6 @@ class UpstreamExchange:
         self._first_byte_s = patience.first_byte_s
         self._loop = loop = asyncio.get_running_loop()
         self._heard_at = loop.time()
-        self._timer = loop.call_at(self._deadline(), self._check_time)
 
     @property
     def reusable(self) -> bool:
@@ -167,7 +185,6 @@ class UpstreamExchange:
                 await self._wait()
 
     def close(self) -> None:
-        self._timer.cancel()
         self._parser.close()
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -186,21 +203,18 @@ class UpstreamExchange:
             self._fail(_NO_HTTP)
             return
         if parser.whole:
-            self._timer.cancel()
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.over()
         else:
             if first and self._idle_s is not None:
-                self._timer.cancel()
-                self._timer = self._loop.call_at(self._deadline(), self._check_time)
+                self._watched(self.deadline)
             self._held_bytes += len(data)
             self._bound()
         self._wake()
 
     def lost(self, error: Exception | None) -> None:
         self._connection = None
-        self._timer.cancel()
         # A reset is no end: the last bytes of a reply may be lost with it.
         if not (self._parser.end() if error is None else self._parser.whole):
             said = _BROKE_OFF if self._parser.head else _SILENT
@@ -259,23 +273,29 @@ class UpstreamExchange:
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
+    def _watched(self, deadline: float) -> None:
+        if self._connection is not None:
+            self._connection.watch(deadline)
+
     def _fail(self, said: str, fault: Fault = Fault.BROKEN) -> None:
         self._fault = NoReplyError(fault, said)
         self.close()
         self._wake()
 
-    def _deadline(self) -> float:
+    @property
+    def deadline(self) -> float:
+        """When it is given up unless something comes, on the loop's clock."""
         silent_s = self._idle_s if self.answered else self._first_byte_s
         return self._until if silent_s is None else min(self._until, self._heard_at + silent_s)
 
-    def _check_time(self) -> None:
-        """One timer an exchange, set anew when it goes off: bytes come far more often."""
-        deadline = self._deadline()
+    def check_time(self) -> None:
+        """Give up where the time is over."""
+        deadline = self.deadline
         if deadline > self._loop.time():
-            self._timer = self._loop.call_at(deadline, self._check_time)
+            self._watched(deadline)
         elif self._paused and deadline < self._until:
             self._heard_at = self._loop.time()
-            self._timer = self._loop.call_at(self._deadline(), self._check_time)
+            self._watched(self.deadline)
         else:
             silent = self.answered and deadline < self._until
             self._fail(_FELL_SILENT if silent else _LATE, Fault.TIMEOUT)

@@ -44,7 +44,8 @@ class Address:
     def patience(self, left_s: float, *, stream: bool) -> Patience:
         """With a reply that must be here in ``left_s``."""
         own = self.stream if stream else self.plain
-        return own._replace(total_s=max(min(left_s, own.total_s), 0.001))
+        total_s = max(min(left_s, own.total_s), 0.001)
+        return Patience(total_s, own.idle_s, own.first_byte_s, own.connect_s)
 
     def sent(self, onward: Headers) -> Headers:
         """The client's headers with its own."""
