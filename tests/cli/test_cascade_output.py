@@ -39,7 +39,8 @@ def report(*, saving: float, split: float) -> CascadeReport:
 def test_a_cascade_that_a_random_split_beats_says_so() -> None:
     loses = "\n".join(cascade_lines(report(saving=0.4, split=0.5)))
     wins = "\n".join(cascade_lines(report(saving=0.5, split=0.4)))
-    assert "loses here to a random split, which saves 50%" in loses
+    assert "loses here to a random split of the requests, which would save 50%" in loses
+    assert "because a target was named" in loses
     assert "random split" not in wins
 
 

@@ -46,6 +46,19 @@ def test_of_a_cascade_the_candidate_alone_is_told_apart_from_what_is_served():
     assert any("small alone: gap +8.0" in f for f in facts(task, REPORT))
 
 
+def test_a_cascade_that_saves_less_than_a_lot_says_so_and_one_not_offered_says_why():
+    cascade = {
+        "chosen": {"gap": 0.02, "gap_low": 0.0, "gap_high": 0.04, "saving": 0.3},
+        "random_split": {"saving": 0.4, "passed": True},
+    }
+    task = {**TASK, "verdict": "cascade", "escalation": 0.28, "cascade": cascade}
+    assert any("drawn by lot" in f and "would save 40%" in f for f in facts(task, REPORT))
+    cascade["random_split"] = {"saving": 0.2, "passed": True}
+    assert not any("lot" in f for f in facts(task, REPORT))
+    kept = {**TASK, "verdict": "keep", "no_cascade": "a cascade loses here because of x"}
+    assert "A cascade loses here because of x." in facts(kept, REPORT)
+
+
 def test_what_does_not_stand_among_all_is_marked_and_open_tasks_are_not_tested():
     alone = {**TASK, "stands_among_all": False}
     still = {**TASK, "task": "sums", "verdict": "inconclusive", "need": {"grades": 19, "of": 400}}

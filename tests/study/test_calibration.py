@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from downroute.stats.sequential import bounds
 from downroute.study.calibration import calibrate, route_risk
 from downroute.study.escalation_score import MOST_SIGNALS, default_score, score_all
 from downroute.study.look import Rules
+from downroute.study.ordering import Option
 from downroute.study.trial import Trial
 
 Make = Callable[..., Trial]
@@ -139,3 +141,32 @@ def test_of_cascades_shown_at_most_one_in_twenty_is_too_bad(made_up: Make) -> No
         bad += truth.gap(escalated, RULES) > RULES.margin
     # 5 % of 150 and three standard errors.
     assert bad <= 7.5 + 3 * 2.7
+
+
+def test_where_prices_vary_what_is_won_for_the_money_goes_first(made_up: Make) -> None:
+    rng = np.random.default_rng(11)
+    trial = made_up(500, gain=0.1, telling=0.6, noise=20)
+    length = rng.normal(5.0, 0.8, trial.n)
+    trial = replace(
+        trial,
+        signals={**trial.signals, "log_words_in": length, "log_words_out": length * 0.0 + 1.0},
+        baseline_usd=np.exp(length + rng.normal(0.0, 0.1, trial.n)),
+        candidate_usd=0.05 * np.exp(length),
+    )
+    found = calibrate(trial, RULES, Z)
+    plain = calibrate(trial, RULES, Z, option=Option())
+    assert found is not None
+    assert plain is not None
+    assert found.ordering.option.thrifty
+    assert (found.saving() or 0) > (plain.saving() or 0) + 0.05
+    # The longer a request, the dearer its escalation: it goes later.
+    assert found.ordering.score.weights["log_words_in"] < 0
+    assert len(found.ordering.score.weights) <= MOST_SIGNALS
+    route = found.route("task", "candidate", "baseline")
+    assert abs(route_risk(route, trial)[0].mean() - found.escalated().mean()) < 0.1
+
+
+def test_where_all_cost_the_same_nothing_changes(made_up: Make) -> None:
+    found = calibrate(made_up(500), RULES, Z)
+    assert found is not None
+    assert found.ordering.option == Option()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from downroute.routing.policy import merge_routes, read_policy
 from downroute.stats.sequential import bounds
 from downroute.study.calibration import calibrate
-from downroute.study.curve import cascade_report, escalate_entry, why_not
+from downroute.study.curve import cascade_report, escalate_entry
 from downroute.study.look import Rules
 from downroute.study.trial import Trial
 
@@ -51,11 +50,3 @@ def test_the_report_counts_what_is_accepted_and_what_is_found(made_up: Make) -> 
     assert told.oracle.saving is not None and told.random_split.saving is not None
     assert told.oracle.saving >= told.point.saving > told.random_split.saving
     assert told.random_split.passed
-
-
-def test_a_candidate_that_costs_as_much_is_the_reason_why_not(made_up: Make) -> None:
-    trial = made_up(200)
-    trial.candidate_usd[:] = 0.95
-    assert "costs 95% of the baseline" in why_not(trial, None, 0.1)
-    trial.candidate_usd[:] = np.nan
-    assert "no signal" in why_not(trial, None, 0.1)

@@ -7,6 +7,7 @@ from rich.table import Table
 from downroute.cli.tables import make_table
 from downroute.stats.interval import Interval
 from downroute.study.curve import GUARANTEE, CascadeReport, CurvePoint
+from downroute.study.worth import LOSES_TO_SPLIT, WHY_SPLIT
 
 
 def curve_table(task: str, cascade: CascadeReport) -> Table:
@@ -49,8 +50,8 @@ def cascade_lines(cascade: CascadeReport) -> list[str]:
     split, saving = cascade.random_split, cascade.point.saving
     if split.passed and split.saving is not None and saving is not None and split.saving > saving:
         lines.append(
-            f"a cascade loses here to a random split, which saves {split.saving:.0%}: it pays for "
-            "both answers of what it escalates, and its score finds too few of those that gain"
+            f"{LOSES_TO_SPLIT}, which would save {split.saving:.0%}: {WHY_SPLIT}; it is offered "
+            "because a target was named"
         )
     if cascade.latency_p50_s is not None and cascade.latency_p95_s is not None:
         lines.append(

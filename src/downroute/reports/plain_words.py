@@ -94,6 +94,9 @@ def facts(task: Mapping[str, Json], report: Mapping[str, Json]) -> list[str]:
         lines.append(
             f"{task['candidate']} alone: gap {gap(task)} points, not shown to be within the margin."
         )
+        lines += _worse_than_a_lot(task["cascade"])
+    if task.get("no_cascade"):
+        lines.append(f"{task['no_cascade'][:1].upper()}{task['no_cascade'][1:]}.")
     if worst:
         alone = f" of {task['candidate']} alone" if served is not task else ""
         lines.append(
@@ -125,6 +128,20 @@ def facts(task: Mapping[str, Json], report: Mapping[str, Json]) -> list[str]:
             "10 %): measure it again before you rely on it."
         )
     return lines
+
+
+def _worse_than_a_lot(cascade: Mapping[str, Json]) -> list[str]:
+    """A point that somebody asked for may save less than a random split does."""
+    split, saving = cascade.get("random_split"), cascade["chosen"].get("saving")
+    if not split or not split["passed"] or split["saving"] is None or saving is None:
+        return []
+    if split["saving"] <= saving:
+        return []
+    return [
+        f"This safety net saves {saving:.0%}, measuring left out; sending a share of the requests, "
+        f"drawn by lot, to the better model would save {split['saving']:.0%}. It is offered "
+        "because a target was named."
+    ]
 
 
 def sure(report: Mapping[str, Json]) -> str:

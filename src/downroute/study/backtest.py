@@ -14,17 +14,12 @@ import numpy as np
 
 from downroute.stats.sequential import bounds, default_looks
 from downroute.study.beside import oracle, random_saving, random_share
-from downroute.study.calibration import (
-    LEAST_SAVING,
-    Calibration,
-    calibrate,
-    in_sample,
-    route_risk,
-)
+from downroute.study.calibration import calibrate, in_sample, route_risk
 from downroute.study.detectors import paying_checks, rejecting
 from downroute.study.look import Rules
 from downroute.study.trial import Bools, Trial
 from downroute.study.verdict import Judgement, Outcome, judge
+from downroute.study.worth import LEAST_SAVING, why_not, worth_calibrating
 
 RULES = (
     *("point", "sequential", "study", "random_mix"),
@@ -125,7 +120,8 @@ def _cascaded(
         checks = paying_checks(sample)
         held = rejecting(sample, checks)
         found = calibrate(held, rules, last_bound(rules), seed=experiment.seed)
-        if found is not None and pays(found):
+        why = why_not(held, found, rules, last_bound(rules))
+        if found is not None and why is None:
             route = found.route("", "candidate", "baseline", checks)
             escalated, asked = route_risk(route, rejecting(trial, checks))
             purpose = found.ordering.option.purpose
@@ -137,19 +133,6 @@ def _cascaded(
 def last_bound(rules: Rules) -> float:
     """The z bound of the last planned look."""
     return bounds(rules.schedule, rules.schedule[-1], rules.alpha)[-1]
-
-
-def worth_calibrating(trial: Trial) -> bool:
-    """Whether a cascade that never escalates would save enough."""
-    nobody = np.zeros(trial.n, bool)
-    saving = trial.saving(nobody, nobody)
-    return saving is not None and saving >= LEAST_SAVING
-
-
-def pays(found: Calibration) -> bool:
-    """Whether a cascade was shown that saves enough."""
-    saving = found.saving()
-    return saving is not None and saving >= LEAST_SAVING
 
 
 def _mixed(

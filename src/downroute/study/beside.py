@@ -8,6 +8,8 @@ from downroute.stats.fixed_sequence import FRACTIONS, tango_z_many, walk
 from downroute.study.look import Rules
 from downroute.study.trial import Array, Bools, Trial
 
+LOTS = 9
+
 
 def random_share(trial: Trial, lot: Array, rules: Rules, z_bound: float) -> float:
     """The share of requests, chosen by ``lot`` (in [0, 1), of shape (n,)), that has to go to the
@@ -24,6 +26,16 @@ def random_share(trial: Trial, lot: Array, rules: Rules, z_bound: float) -> floa
             lambda k: holds(trial, np.asarray(lot < FRACTIONS[k]), rules, z_bound), len(FRACTIONS)
         )
     return float(FRACTIONS[passed - 1]) if passed else 1.0
+
+
+def random_split(trial: Trial, rules: Rules, z_bound: float) -> tuple[float, Bools]:
+    """(share, which of the pairs) that go to the baseline by lot: of several lots, each calibrated
+    by itself, the middle one, because one lot alone may be lucky."""
+    rng = np.random.default_rng(rules.seed)
+    lots = [rng.permutation(trial.n) / trial.n for _ in range(LOTS)]
+    shares = [random_share(trial, lot, rules, z_bound) for lot in lots]
+    middle = int(np.argsort(shares, kind="stable")[LOTS // 2])
+    return shares[middle], np.asarray(lots[middle] < shares[middle])
 
 
 def random_saving(trial: Trial, share: float) -> float | None:

@@ -24,9 +24,6 @@ from downroute.study.options import choose_option, options_of
 from downroute.study.ordering import FARTHEST, Option, Ordering, folds_of, ordering_of, with_paid
 from downroute.study.trial import Array, Bools, Trial
 
-LEAST_SAVING = 0.1
-"""A cascade that saves less of the baseline's cost is not worth its second model."""
-
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from downroute.records import CheckSpec, Example, Measurement, Purpose
 from downroute.stats.sequential import bounds
 from downroute.study.asking import Candidate, Paying
-from downroute.study.calibration import LEAST_SAVING, Calibration, calibrate
+from downroute.study.calibration import Calibration, calibrate
 from downroute.study.choice import Choice
-from downroute.study.curve import cascade_report, why_not
+from downroute.study.curve import cascade_report
 from downroute.study.detectors import grade_detectors, paying_checks, rejecting
 from downroute.study.guardrails import Guardrail, guardrails
 from downroute.study.look import Rules
@@ -25,6 +23,7 @@ from downroute.study.saving import saving_of
 from downroute.study.settings import StudySettings
 from downroute.study.trial import Trial
 from downroute.study.verdict import Judgement, Outcome, Stopped
+from downroute.study.worth import why_not, worth_calibrating
 
 FEWEST = 100
 """Pairs below which nothing is calibrated: an escalated share would rest on a handful."""
@@ -58,11 +57,7 @@ def worth_asking_on(
     if any(p.to_grade for p in pairs):
         return False
     trial = measured_trial(pairs, examples, measured, {}, {})
-    if trial is None:
-        return False
-    nobody = np.zeros(trial.n, bool)
-    saving = trial.saving(nobody, nobody)
-    return saving is not None and saving >= LEAST_SAVING
+    return trial is not None and worth_calibrating(trial)
 
 
 async def with_cascade(
@@ -96,13 +91,18 @@ async def with_cascade(
         option=sifted.option,
     )
     result = replace(result, sought=sifted.sought)
-    saved = None if found is None else found.saving()
     # Whoever names a target wants that point, whatever it saves.
-    least = LEAST_SAVING if question.target_escalation is None else 0.0
-    if found is None or saved is None or saved < least:
+    why = why_not(
+        sifted.trial,
+        found,
+        rules,
+        last_bound(rules),
+        wanted=question.target_escalation is not None,
+        quality=question.target_quality,
+    )
+    if found is None or why is not None:
         share = 0.0 if found is None or found.point is None else float(found.escalated().mean())
         detectors = grade_detectors(sifted.trial, share or UNCHOSEN, None)
-        why = why_not(sifted.trial, found, least, question.target_quality)
         return replace(result, no_cascade=why, detectors=detectors)
     return _shown(result, task, found, checks, sifted.trial, answers, rules)
 

@@ -11,7 +11,7 @@ from downroute.money.savings import RouteCost
 from downroute.records import Json, LinearScore, Route
 from downroute.stats.detector import auroc
 from downroute.stats.interval import Interval
-from downroute.study.beside import oracle, random_saving, random_share
+from downroute.study.beside import oracle, random_saving, random_split
 from downroute.study.calibration import Calibration
 from downroute.study.look import Rules
 from downroute.study.trial import Array, Bools, Trial
@@ -130,9 +130,8 @@ def cascade_report(found: Calibration, rules: Rules, z_bound: float, route: Rout
 def _random_split(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
     """A share of requests chosen by lot, as large as has to go to the baseline to hold the margin;
     its gap is that of one such lot."""
-    lot = np.random.default_rng(rules.seed).permutation(trial.n) / trial.n
-    share = random_share(trial, lot, rules, z_bound)
-    gap = trial.served(np.asarray(lot < share)).interval(-z_bound, rules)
+    share, chosen = random_split(trial, rules, z_bound)
+    gap = trial.served(chosen).interval(-z_bound, rules)
     return CurvePoint(share, gap, random_saving(trial, share), passed=gap.high < rules.margin)
 
 
@@ -147,34 +146,6 @@ def _oracle(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
 def _quantile(seconds: Array, share: float) -> float | None:
     return (
         float(np.quantile(seconds, share)) if len(seconds) and np.isfinite(seconds).all() else None
-    )
-
-
-def why_not(
-    trial: Trial, found: Calibration | None, least: float, quality: float | None = None
-) -> str:
-    """Why no cascade is offered, in words; ``quality`` is the mean score asked of it."""
-    ratio = _mean(trial.candidate_usd) / max(_mean(trial.baseline_usd), 1e-30)
-    if ratio > 1.0 - least:
-        return f"a cascade loses here because the candidate costs {ratio:.0%} of the baseline"
-    if found is None:
-        return "no cascade: no signal tells its wrong answers from its right ones"
-    if found.point is None:
-        if quality is not None and any(p.passed for p in found.points):
-            return f"no cascade: none that is shown has a mean score of {quality:g}"
-        return "no cascade: not even nearly all answers escalated is shown to hold the margin"
-    escalated = found.escalated()
-    gain = found.trial.gain > 0
-    share, recall = float(escalated.mean()), float((escalated & gain).sum() / max(gain.sum(), 1))
-    if recall <= share:
-        return (
-            f"a cascade loses here because escalating {share:.0%} finds only {recall:.0%} of the "
-            "answers that would gain by it"
-        )
-    saving = found.saving()
-    told = "an unknown share" if saving is None else f"{saving:.0%}"
-    return (
-        f"a cascade loses here: it has to escalate {share:.0%} to hold the margin and saves {told}"
     )
 
 

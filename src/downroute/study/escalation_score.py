@@ -9,7 +9,7 @@ pairs it has not seen (stacking, Yao et al. 2018); an average of linear scores i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,10 @@ SIZES = ((1, 1.0), (3, 3.0), (8, 8.0), (15, 15.0), (15, 60.0))
 """Signals and penalty of the models averaged: more signals, held tighter."""
 RARE = 0.01
 """A signal that is missing in fewer (or present in fewer) has no indicator of its own."""
+LENGTHS = ("log_words_in", "log_words_out")
+"""What the price of an answer goes with."""
+FEWEST_PRICED = 50
+"""Answers below which nothing is told of what a price goes with."""
 DIGITS = 4
 NEGLIGIBLE = 1e-3
 """A signal whose weight, in standard deviations of its own, is this small a share of the largest
@@ -102,6 +106,36 @@ def learn(signals: Mapping[str, Array], gain: Array, folds: Labels) -> Learned |
     return Learned(_linear(made, slopes), shares @ held_out)
 
 
+def for_the_money(found: Learned, signals: Mapping[str, Array], usd: Array) -> Learned:
+    """``found`` less the logarithm of what escalating costs, as far as the lengths of request and
+    answer tell it: what is won for the money, a linear score again. ``usd`` of shape (n,) is the
+    baseline's price of each answer, NaN = not known. It looks at no label."""
+    lengths = [n for n in LENGTHS if n in signals and np.isfinite(signals[n]).all()]
+    priced = np.isfinite(usd) & (usd > 0.0)
+    if not lengths or priced.sum() < FEWEST_PRICED:
+        return found
+    matrix = np.column_stack([np.ones(len(usd)), *(signals[n] for n in lengths)])
+    slopes = np.linalg.lstsq(matrix[priced], np.log(usd[priced]), rcond=None)[0]
+    weights = dict(found.score.weights)
+    for name, slope in zip(lengths, slopes[1:], strict=True):
+        weights[name] = _rounded(weights.get(name, 0.0) - float(slope))
+    intercept = _rounded(found.score.intercept - float(slopes[0]))
+    score = replace(found.score, intercept=intercept, weights=weights)
+    return Learned(_shortened(score, signals), found.held_out - matrix @ slopes)
+
+
+def _shortened(score: LinearScore, signals: Mapping[str, Array]) -> LinearScore:
+    """``score`` with its `MOST_SIGNALS` weightiest terms; one left out counts as its mean."""
+    terms = {name: weight * _column(score, signals, name) for name, weight in score.weights.items()}
+    ranked = sorted(terms, key=lambda name: -float(np.nan_to_num(terms[name].std(), nan=np.inf)))
+    left_out = ranked[MOST_SIGNALS:]
+    intercept = score.intercept + sum(float(terms[name].mean()) for name in left_out)
+    weights = {name: w for name, w in score.weights.items() if name not in left_out}
+    plain = {name.removesuffix(MISSING) for name in weights}
+    impute = {name: value for name, value in score.impute.items() if name in plain}
+    return replace(score, intercept=_rounded(intercept), weights=weights, impute=impute)
+
+
 def default_score(signals: Mapping[str, Array], paid: str | None = None) -> LinearScore | None:
     """What to go by where there are too few gains to learn from: the first signal there is of
     logprob, self-check, agreement, share of checks passed, and at last the answer's length."""
@@ -123,15 +157,20 @@ def score_all(score: LinearScore, signals: Mapping[str, Array]) -> Array:
     """`routing.cascade.escalation_score` of many answers at once; NaN = not known."""
     total = np.full(_length(signals), score.intercept)
     for name, weight in score.weights.items():
-        values = signals.get(name)
-        if values is None and name.endswith(MISSING):
-            values = (~np.isfinite(signals[name.removesuffix(MISSING)])).astype(np.float64)
-        elif values is None:
-            values = np.full(len(total), np.nan)
-        if name in score.impute:
-            values = np.where(np.isfinite(values), values, score.impute[name])
-        total = total + weight * values
+        total = total + weight * _column(score, signals, name)
     return total
+
+
+def _column(score: LinearScore, signals: Mapping[str, Array], name: str) -> Array:
+    """The signal or indicator ``name`` as ``score`` reads it; NaN = not known."""
+    values = signals.get(name)
+    if values is None and name.endswith(MISSING):
+        values = (~np.isfinite(signals[name.removesuffix(MISSING)])).astype(np.float64)
+    elif values is None:
+        values = np.full(_length(signals), np.nan)
+    if name in score.impute:
+        values = np.where(np.isfinite(values), values, score.impute[name])
+    return values
 
 
 def _models(matrix: Array, gain: Array) -> Array:

@@ -61,6 +61,7 @@ def options_of(trial: Trial) -> list[Option]:
     plain = (False, True)
     return [
         Option(),
+        Option(thrifty=True),
         *(Option(p, band, how) for band in BANDS for p in trial.paid for how in plain),
     ]
 

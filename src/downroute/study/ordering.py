@@ -15,6 +15,7 @@ from downroute.study.escalation_score import (
     FOLDS,
     Learned,
     default_score,
+    for_the_money,
     learn,
     score_all,
 )
@@ -28,11 +29,14 @@ FARTHEST = 1e9
 class Option:
     """A way to order answers by risk: by the free score, or by a second opinion on all but the
     share ``band`` that the free score finds the least risky. ``plain``: by one signal as it is,
-    with nothing learned (a probability that is nearly always 0 or 1 suits no straight line)."""
+    with nothing learned (a probability that is nearly always 0 or 1 suits no straight line).
+    ``thrifty``: by what is won for the money, so that of two answers as risky the one whose
+    escalation costs less goes first."""
 
     purpose: Purpose | None = None
     band: float = 0.0
     plain: bool = False
+    thrifty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ def ordering_of(
     enough = int((trial.gain > 0).sum()) >= fewest
     enough = enough and not (option.plain and option.purpose is None)
     free = _score(trial.signals, trial, folds, None, enough=enough)
+    if option.thrifty and free is not None:
+        free = for_the_money(free, trial.signals, trial.baseline_usd)
     if option.purpose is None:
         if free is None:
             return None
