@@ -188,11 +188,26 @@ def http_input(draw: random.Random) -> bytes:
         data = _as_chunks(draw, data)
     if draw.random() < 0.2:
         data += request(draw, body, "/v1/route")
+    return damaged(draw, data)
+
+
+def damaged(draw: random.Random, data: bytes) -> bytes:
+    """An HTTP message with one to three things wrong with its bytes."""
     for _ in range(draw.choice((1, 1, 2, 3))):
         data = draw.choice((_byte, _byte, _value, _cut, _doubled, _line_end))(
             draw, data, EVERY_BODY
         )
     return data
+
+
+def good_request(draw: random.Random, number: int) -> bytes:
+    """A request with nothing wrong with it, whose words have the number ``nonce-…`` in them."""
+    path = draw.choice(("/v1/chat/completions", "/v1/messages"))
+    body = json.loads(draw.choice(BODIES[path]))
+    body["stream"] = draw.random() < 0.5
+    body.pop("stream_options", None)
+    body["messages"].append({"role": "user", "content": f"nonce-{number}"})
+    return request(draw, json.dumps(body).encode(), path)
 
 
 def _as_chunks(draw: random.Random, data: bytes) -> bytes:

@@ -7,7 +7,7 @@ import json
 import random
 import re
 
-from fuzz_inputs import mutated
+from fuzz_inputs import damaged, mutated
 
 SAID = (
     "billing",
@@ -19,11 +19,18 @@ SAID = (
 )
 
 
-class Upstream(asyncio.Protocol):
-    """Answers whatever is asked, a tenth of the plain replies mutated."""
+NONCE = re.compile(rb"nonce-\d+")
+"""A word of the request that the answer says again, so that an answer to another is known."""
 
-    def __init__(self, draw: random.Random) -> None:
+
+class Upstream(asyncio.Protocol):
+    """Answers whatever is asked, a tenth of the plain replies with mutated JSON; where it is
+    ``wild``, half of all replies have something wrong with their bytes, the head included, and most
+    of those end the connection."""
+
+    def __init__(self, draw: random.Random, *, wild: bool = False) -> None:
         self._draw = draw
+        self._wild = wild
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -35,26 +42,37 @@ class Upstream(asyncio.Protocol):
         length = re.search(rb"content-length: (\d+)", head)
         if found and len(rest) >= (size := int(length[1]) if length else 0):
             self._data = rest[size:]
-            self._transport.write(self._answer(head, rest[:size]))  # type: ignore[attr-defined]
+            self._say(self._answer(head, rest[:size]))
+
+    def _say(self, reply: bytes) -> None:
+        wrong = self._wild and self._draw.random() < 0.5
+        self._transport.write(damaged(self._draw, reply) if wrong else reply)  # type: ignore[attr-defined]
+        if wrong and self._draw.random() < 0.8:
+            self._transport.close()
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
         anthropic = b"/messages" in head.split(b"\r\n", 1)[0]
-        text = self._draw.choice(SAID)
+        nonce = NONCE.search(body)
+        text = self._draw.choice(SAID) + (nonce[0].decode() if nonce else "")
         try:
             streams = json.loads(body).get("stream") is True
         except (ValueError, AttributeError, RecursionError):
             streams = False
         if streams:
-            return _reply(_events(anthropic, text), "text/event-stream")
+            return self._reply(_events(anthropic, text), "text/event-stream")
         said = json.dumps(_message(text) if anthropic else _completion(text)).encode()
         if self._draw.random() < 0.1:
             said = mutated(self._draw, said, (said,))
-        return _reply(said, "application/json")
+        return self._reply(said, "application/json")
 
-
-def _reply(body: bytes, kind: str) -> bytes:
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    def _reply(self, body: bytes, kind: str) -> bytes:
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n"
+        if not self._wild or self._draw.random() < 0.5:
+            return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+        cut = self._draw.randrange(len(body) + 1)
+        chunks = [b"%x\r\n%b\r\n" % (len(p), p) for p in (body[:cut], body[cut:]) if p]
+        framing = b"transfer-encoding: chunked\r\n\r\n"
+        return head.encode() + framing + b"".join(chunks) + b"0\r\n\r\n"
 
 
 def _completion(text: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,25 @@ def test_calls_are_counted_though_the_store_cannot_be_written(
     of = scrape(gateway, 1)
     assert total(of, "downroute_store_fault") == 1
     assert total(of, "downroute_log_rows_waiting") == 1
+
+
+def test_what_is_held_open_is_told_and_let_go_of(start: Start, upstream: Upstream) -> None:
+    """A request is a task, and is answered over a connection that is kept for the next."""
+    gateway = start()
+    before = scrape(gateway, 0)
+    upstream.answer = lambda asked: Answered(plain(asked.model).body, wait_s=0.5)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(gateway.chat, chat_body()) for _ in range(8)]
+        wait_until(lambda: len(upstream.asked) == 8)
+        during = scrape(gateway, 0)
+        assert all(one.result().status == 200 for one in asked)
+    after = scrape(gateway, 8)
+    tasks = [total(one, "downroute_tasks") for one in (before, during, after)]
+    assert tasks[1] >= tasks[0] + 8 and tasks[2] <= tasks[1] - 8, "the upstream has some as well"
+    kept = [total(one, "downroute_upstream_connections") for one in (before, during, after)]
+    assert kept == [0, 8, 8]
+    files = [total(one, "process_open_fds") for one in (before, during)]
+    assert files[0] == files[1] == 0 or files[1] - files[0] >= 16
 
 
 def test_openmetrics_is_spoken_to_who_asks_for_it(start: Start) -> None:

@@ -149,6 +149,7 @@ async def gateway(
         lambda: config.fault,
         destinations,
         lambda: server,
+        client,
         SharedNumbers(shared_numbers),
     )
     handler = Handler(

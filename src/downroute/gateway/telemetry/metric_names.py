@@ -155,8 +155,13 @@ TURNS_WAITING = Metric(
 )
 IN_FLIGHT = Metric("downroute_requests_in_flight", "Requests that are being answered.")
 CONNECTIONS = Metric("downroute_connections", "Connections of clients.")
+UPSTREAM_CONNECTIONS = Metric(
+    "downroute_upstream_connections", "Connections to upstreams, those kept for the next call too."
+)
+TASKS = Metric("downroute_tasks", "Tasks of the event loops: one a request, and a few besides.")
 WORKERS = Metric("downroute_workers", "Processes that serve.")
 MEMORY = Metric("process_resident_memory_bytes", "Memory of the gateway's processes.")
+OPEN_FILES = Metric("process_open_fds", "Open files of the gateway's processes, sockets too.")
 BUILD = Metric(
     "downroute_build_info", "Processes by version.", ("version", "python", "implementation")
 )
@@ -171,5 +176,5 @@ HISTOGRAMS = (
 GAUGES = (
     *(WAITING, STORE_FAULT, POLICY_INFO, POLICY_OFF, POLICY_FAULT),
     *(CONFIG_FAULT, CIRCUITS_OPEN, TURNS_TAKEN, TURNS_WAITING),
-    *(IN_FLIGHT, CONNECTIONS, WORKERS, MEMORY, BUILD),
+    *(IN_FLIGHT, CONNECTIONS, UPSTREAM_CONNECTIONS, TASKS, WORKERS, MEMORY, OPEN_FILES, BUILD),
 )

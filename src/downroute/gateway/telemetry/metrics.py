@@ -18,6 +18,7 @@ from downroute.gateway.telemetry import metric_names as names
 from downroute.gateway.telemetry.exposition import exposition
 from downroute.gateway.telemetry.shared_numbers import SharedNumbers
 from downroute.gateway.telemetry.tally import Numbers, Tally
+from downroute.gateway.transport.client import HttpClient
 from downroute.gateway.transport.server import HttpServer
 
 _PUBLISH_S = 1.0
@@ -36,6 +37,7 @@ class Metrics:
         config_fault: Callable[[], str | None],
         destinations: Destinations,
         server: Callable[[], HttpServer],
+        client: HttpClient,
         shared: SharedNumbers,
     ) -> None:
         self._tally = tally
@@ -45,6 +47,7 @@ class Metrics:
         self._config_fault = config_fault
         self._destinations = destinations
         self._server = server
+        self._client = client
         self._shared = shared
         self._build = (
             version("downroute"),
@@ -92,8 +95,13 @@ class Metrics:
                 numbers.show(names.TURNS_WAITING, pool.turns.waiting, (name,))
         numbers.show(names.IN_FLIGHT, server.in_flight)
         numbers.show(names.CONNECTIONS, len(server.connections))
+        numbers.show(names.UPSTREAM_CONNECTIONS, self._client.connections)
+        numbers.show(names.TASKS, len(asyncio.all_tasks()))
         numbers.show(names.WORKERS, 1)
         numbers.show(names.MEMORY, _memory_bytes())
+        open_files = _open_files()
+        if open_files is not None:
+            numbers.show(names.OPEN_FILES, open_files)
         numbers.show(names.BUILD, 1, self._build)
         return numbers
 
@@ -103,6 +111,14 @@ class Metrics:
             numbers.count(names.HTTP_REQUESTS, labels, times)
         numbers.count(names.LOST, (), self._log.lost)
         numbers.count(names.CPU, (), time.process_time())
+
+
+def _open_files() -> int | None:
+    """By Linux's /proc; ``None`` elsewhere."""
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return None
 
 
 def _memory_bytes() -> int:

@@ -36,6 +36,11 @@ class HttpClient:
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
+    @property
+    def connections(self) -> int:
+        """Open ones, those that are kept too."""
+        return len(self._open)
+
     async def send(
         self,
         method: str,
