@@ -42,6 +42,8 @@ class Found:
     hangs: list[bytes] = field(default_factory=list)
     split: list[bytes] = field(default_factory=list)
     mixed: list[bytes] = field(default_factory=list)
+    nonces: set[bytes] = field(default_factory=set)
+    """Of the requests answered so far; others in a reply are none, but damaged."""
     missing: int | None = None
     """Calls without a row in the log; ``None`` where it is not known how many there were."""
     memory: list[int] = field(default_factory=list)
@@ -74,8 +76,9 @@ class Found:
         statuses = [s.decode() for s in _STATUS.findall(reply) if s != b"100"]
         self.statuses[statuses[0] if statuses else "ended"] += 1
         if self.wild:
-            own, others = NONCE.search(data), NONCE.findall(reply)
-            if own and any(not own[0].startswith(other) for other in others):
+            own, others = NONCE.findall(data), NONCE.findall(reply)
+            self.nonces.update(own)
+            if any(other in self.nonces for other in others if other not in own):
                 self.mixed.append(data)
         failed = any(status >= "500" for status in statuses)
         if failed and (not self.wild or _OWN_FAILURE.search(reply)):

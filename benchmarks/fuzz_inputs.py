@@ -200,13 +200,13 @@ def damaged(draw: random.Random, data: bytes) -> bytes:
     return data
 
 
-def good_request(draw: random.Random, number: int) -> bytes:
-    """A request with nothing wrong with it, whose words have the number ``nonce-…`` in them."""
+def good_request(draw: random.Random) -> bytes:
+    """A request with nothing wrong with it, with a ``nonce-…`` of its own among its words."""
     path = draw.choice(("/v1/chat/completions", "/v1/messages"))
     body = json.loads(draw.choice(BODIES[path]))
     body["stream"] = draw.random() < 0.5
     body.pop("stream_options", None)
-    body["messages"].append({"role": "user", "content": f"nonce-{number}"})
+    body["messages"].append({"role": "user", "content": f"nonce-{draw.randbytes(8).hex()}"})
     return request(draw, json.dumps(body).encode(), path)
 
 

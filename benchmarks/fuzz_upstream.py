@@ -19,7 +19,7 @@ SAID = (
 )
 
 
-NONCE = re.compile(rb"nonce-\d+")
+NONCE = re.compile(rb"nonce-[0-9a-f]{16}")
 """A word of the request that the answer says again, so that an answer to another is known."""
 
 

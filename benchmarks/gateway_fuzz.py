@@ -64,7 +64,7 @@ async def fuzz(folder: Path, bodies: int, inputs: int, answers: int, seed: int) 
             wild = True
             answered = Found("upstreams' answers", wild=True)
             rows = await gateway.rows()
-            good = (good_request(draw, number) for number in range(answers))
+            good = (good_request(draw) for _ in range(answers))
             await gateway.take(answered, good, whole)
             answered.missing = answers - (await gateway.rows() - rows)
             assert process.poll() is None, f"the gateway died with {process.returncode}"

@@ -235,7 +235,8 @@ def _add_delta(
         return
     for name in ("text", "thinking", "signature"):
         if isinstance(delta.get(name), str):
-            block[name] = (block.get(name) or "") + delta[name]
+            begun = block.get(name)
+            block[name] = (begun if isinstance(begun, str) else "") + delta[name]
 
 
 def _add_usage(message: dict[str, Any], usage: Json) -> None:

@@ -225,6 +225,26 @@ def test_a_stream_that_is_not_taken_makes_the_upstream_wait():
     assert size == 1000 * 65536
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"ok"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n", 0.05, b"0\r\n\r\n"),
+    ],
+    ids=["the connection's end", "the last chunk"],
+)
+def test_a_stream_that_ends_while_its_last_piece_is_made_use_of_has_ended(pieces):
+    async def with_it(client, url):
+        reply = await client.send("GET", url, [], b"", Patience(10))
+        got = b""
+        async for piece in reply.chunks():
+            got += piece
+            await asyncio.sleep(0.2)
+        return got
+
+    assert ask(saying(*pieces), with_it) == b"ok"
+
+
 def test_a_giant_reply_is_not_held_in_memory(monkeypatch):
     monkeypatch.setattr(upstream_connection, "LARGEST_REPLY_BYTES", 2**20)
     giant = b"HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n" + b"x" * 3 * 2**20

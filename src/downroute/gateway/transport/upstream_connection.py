@@ -181,7 +181,8 @@ class UpstreamExchange:
                     yield piece
             if over:
                 return
-            if not self._parser.pieces:
+            # The rest, or the end alone, may have come while the last piece was made use of.
+            if not self._parser.pieces and not self._parser.whole:
                 await self._wait()
 
     def close(self) -> None:
