@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from downroute import yamlfile
 from downroute.errors import ConfigError
+from downroute.gateway_settings import GatewaySettings
 from downroute.upstream_settings import HttpUrl, Upstream
 from downroute.yamlfile import Strict
 
@@ -143,6 +144,7 @@ class Settings(Strict):
     prices: dict[str, Price] = Field(default_factory=dict)
     store: StoreSettings = StoreSettings()
     serve: ServeSettings = ServeSettings()
+    gateway: GatewaySettings = GatewaySettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     tasks: dict[str, TaskSettings] = Field(default_factory=dict)
     judge: JudgeSettings = JudgeSettings()
@@ -286,7 +288,9 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         )
         for name, upstream in settings.upstreams.items()
     }
+    admin = {"admin_key": _anchored_key(settings.gateway.admin_key, folder)}
     changed = {"store": store, "policy": folder / settings.policy, "upstreams": upstreams}
+    changed["gateway"] = settings.gateway.model_copy(update=admin)
     return settings.model_copy(update=changed)
 
 

@@ -156,6 +156,8 @@ class Call(msgspec.Struct, frozen=True):
     subject: str | None = None
     request_id: str | None = None
     """What the client calls it."""
+    key_name: str | None = None
+    """Of the virtual key it came with."""
     attempts: tuple[Attempt, ...] = ()
 
 

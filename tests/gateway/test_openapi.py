@@ -99,7 +99,7 @@ def test_the_document_describes_every_path_that_is_served_and_no_other(start: St
     document = start().request("GET", "/openapi.json").json
     assert document["info"]["version"] == version("downroute")
     described = {path.removeprefix("/v1") for path in document["paths"]} - {"/models/{model}"}
-    assert set(Handler(*(Mock() for _ in range(8))).served) == described
+    assert set(Handler(*(Mock() for _ in range(9))).served) == described
 
 
 def test_a_path_of_anthropic_s_api_refuses_in_its_shape(start: Start) -> None:

@@ -43,6 +43,7 @@ COMMANDS = (
     Command("serve", "Run", "serve", "serve", "Run the gateway that follows the policy."),
     Command("report", "Run", "report", "report", "Show what routing spent and what it saved."),
     Command("store", "Operate", "store", "app", "See what is kept, and delete it for good."),
+    Command("keys", "Operate", "keys", "app", "Make, list and revoke keys for the gateway."),
     Command("replay", "Operate", "replay", "replay", "Serve recorded answers as an API."),
 )
 

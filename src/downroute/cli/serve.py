@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from downroute.errors import ConfigError, UsageError
+from downroute.errors import ConfigError
 from downroute.gateway.log_lines import Form
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def serve(
     ] = None,
     allow_remote: Annotated[
         bool,
-        typer.Option("--allow-remote", help="Let other machines in: --host may be any address."),
+        typer.Option("--allow-remote", help="Let other machines in without any key."),
     ] = False,
     workers: Annotated[
         int | None,
@@ -84,6 +83,7 @@ def serve(
     """
     from downroute.cli.listed_prices import listed_elsewhere
     from downroute.cli.pricing import price_table
+    from downroute.cli.serve_open import refuse_open, say_open
     from downroute.config import DEFAULT_PATH, load
     from downroute.gateway.config_file import ConfigSource
     from downroute.gateway.log_lines import to_stderr
@@ -91,6 +91,8 @@ def serve(
 
     def read() -> Settings:
         settings = load(config, upstream=upstream)
+        if not allow_remote:
+            refuse_open(host or settings.serve.host, settings, config or DEFAULT_PATH)
         if store is None:
             return settings
         kept = settings.store.model_copy(update={"path": store})
@@ -100,12 +102,9 @@ def serve(
     if policy is not None and not policy.exists():
         raise ConfigError(f"{policy}: there is no such policy; leave out --policy to observe")
     address = host or settings.serve.host
-    if not allow_remote and not _is_loopback(address):
-        raise UsageError(
-            f"--host {address} lets other machines spend your keys' money; add --allow-remote if "
-            "that is meant"
-        )
     to_stderr(log_format)
+    if listen_fd is None:
+        say_open(address, settings)
     if port is None:
         port = settings.serve.port
     if workers is not None and listen_fd is None:
@@ -155,12 +154,3 @@ def _announce(started: Started) -> None:
         doing += " · switched off"
     kept = f"store {started.store}" + (" (cannot be written)" if started.store_fault else "")
     typer.echo(f"gateway listens on {started.url} · {doing} · {kept}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -121,6 +121,7 @@ class CallInFlight(msgspec.Struct, eq=False):
             policy_digest=self.plan.policy_digest,
             session=self.hints.session,
             request_id=self.hints.request_id,
+            key_name=self.hints.key_name,
             attempts=tuple(self.attempts),
         )
         sent = outcome.index if outcome else None

@@ -74,7 +74,7 @@ class Answering:
         body = wire.read_body(request.body)
         if isinstance(body, Refusal):
             return wire.refused(body)
-        hints, onward = split(request.headers)
+        hints, onward = split(request.headers, request.key)
         chosen = plan(self._serving(), body, hints, now)
         if isinstance(chosen, Refusal):
             return wire.refused(chosen)
@@ -94,7 +94,7 @@ class Answering:
         body = self._wire.read_body(request.body)
         if isinstance(body, Refusal):
             return self._wire.refused(body)
-        hints, _ = split(request.headers)
+        hints, _ = split(request.headers, request.key)
         chosen = plan(self._serving(), body, hints, time.time())
         if isinstance(chosen, Refusal):
             return self._wire.refused(chosen)

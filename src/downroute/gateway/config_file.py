@@ -1,5 +1,5 @@
-"""The settings as they are served: ``downroute.yaml`` is looked at twice a second and taken over
-while calls go on.
+"""The settings as they are served: ``downroute.yaml`` is looked at a few times a second and taken
+over while calls go on.
 
 What cannot be read never takes over: the last good settings stay. Of the rest all upstreams,
 models, prices and times are taken; what only a start can change is said.
@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from downroute.config import Settings
-from downroute.errors import ConfigError
+from downroute.errors import ConfigError, DownrouteError
 from downroute.gateway.file_stamp import Stamp, stamp_of
 from downroute.gateway.log_lines import say
 
-POLL_S = 0.4
+POLL_S = 0.15
 
+Stamps = tuple[Stamp | None, ...]
+"""What changes when the file does, or one of a key."""
 Taking = Callable[[], None]
 """Lets prepared settings take over, at once; called on the event loop."""
 
@@ -72,9 +74,9 @@ class ConfigFile:
 
     async def _follow(self, source: ConfigSource) -> None:
         try:
-            new, take = await asyncio.to_thread(self._read, source)
+            new, take, stamps = await asyncio.to_thread(self._read, source)
             take()
-        except ConfigError as fault:
+        except DownrouteError as fault:
             self.fault = str(fault)
         except Exception as fault:
             # Whatever a file does to the parser, the settings in force go on being served.
@@ -82,31 +84,33 @@ class ConfigFile:
         else:
             old, self.settings, self.fault = self.settings, new, None
             self._had_file = self._had_file or source.path.exists()
-            # Other files may hold the keys now.
-            self._taken = self._seen = await asyncio.to_thread(self._stamps)
+            self._taken = self._seen = stamps
             say(logging.INFO, "config taken", file=source.path, at_restart=_left(old, new))
             return
         say(logging.ERROR, "config not taken", reason=self.fault)
 
-    def _read(self, source: ConfigSource) -> tuple[Settings, Taking]:
+    def _read(self, source: ConfigSource) -> tuple[Settings, Taking, Stamps]:
+        """New settings, ready to take over, and the stamps of their files: from before each is
+        read, so that what changes meanwhile is seen at the next look."""
+        stamp = stamp_of(source.path)
         if self._had_file and not source.path.exists():
             raise ConfigError(f"{source.path}: the file is gone; the last settings stay in force")
         settings = source.load()
-        return settings, self._prepare(settings)
+        stamps = (stamp, *map(stamp_of, _key_files(settings)))
+        return settings, self._prepare(settings), stamps
 
-    def _stamps(self) -> tuple[Stamp | None, ...]:
-        """What changes when the file does, or one of a key."""
+    def _stamps(self) -> Stamps:
         if self._source is None:
             return ()
         return tuple(stamp_of(path) for path in (self._source.path, *_key_files(self.settings)))
 
 
 def _key_files(settings: Settings) -> Iterator[Path]:
-    for upstream in settings.upstreams.values():
-        for place in upstream.places:
-            kind, _, name = (place.key or "").partition(":")
-            if kind == "file":
-                yield Path(name).expanduser()
+    references = [p.key for upstream in settings.upstreams.values() for p in upstream.places]
+    for reference in (*references, settings.gateway.admin_key):
+        kind, _, name = (reference or "").partition(":")
+        if kind == "file":
+            yield Path(name).expanduser()
 
 
 def _left(old: Settings, new: Settings) -> str | None:

@@ -11,15 +11,15 @@ from pathlib import PurePath
 
 from downroute.gateway import log_lines
 from downroute.gateway.chat import Answering
-from downroute.gateway.chat_wire import CHAT
+from downroute.gateway.door import Door
 from downroute.gateway.error_reply import INTERNAL, Refusal
 from downroute.gateway.headers import REQUEST_ID, named, safe
 from downroute.gateway.log_lines import say
-from downroute.gateway.message import Headers, Reply, Request
-from downroute.gateway.messages_wire import MESSAGES
+from downroute.gateway.message import Reply, Request
 from downroute.gateway.model_list import ModelList
 from downroute.gateway.openapi import openapi
 from downroute.gateway.passthrough import Passthrough, in_shortest_form
+from downroute.gateway.refused import refused
 from downroute.gateway.status import health
 from downroute.gateway.telemetry.metric_names import OTHER
 
@@ -52,7 +52,9 @@ class Handler:
         metrics: Replying,
         feedback: Replying,
         requests: Counter[tuple[str, str]],
+        door: Door,
     ) -> None:
+        self._door = door
         self._models = models
         self._passthrough = passthrough
         self._requests = requests
@@ -93,7 +95,7 @@ class Handler:
             # The message of an exception may quote the request; its kind and place cannot.
             say(logging.ERROR, "internal error", kind=type(fault).__name__, where=_place(fault))
             message = "the gateway failed; the log on its stderr says where"
-            return _refused(request, Refusal(500, message, INTERNAL, code="internal_error"))
+            return refused(request, Refusal(500, message, INTERNAL, code="internal_error"))
 
     async def _answer(self, request: Request) -> Reply:
         path, versioned = request.path.rstrip("/"), False
@@ -102,7 +104,11 @@ class Handler:
         if ("sec-fetch-site", "cross-site") in request.headers:
             # Any web page a user opens could otherwise spend money through a gateway on loopback.
             message = "pages of other sites may not call this gateway"
-            return _refused(request, Refusal(403, message, code="cross_site"))
+            return refused(request, Refusal(403, message, code="cross_site"))
+        admitted = self._door.admit(request, path)
+        if isinstance(admitted, Reply):
+            return admitted
+        request = admitted
         method, replying = self._paths.get(path, ("", None))
         if replying is None:
             return await self._elsewhere(request, path, versioned)
@@ -130,13 +136,7 @@ class Handler:
 def _not_allowed(request: Request, allowed: str) -> Reply:
     message = f"{request.path} takes {allowed}, not {request.method}"
     refusal = Refusal(405, message, code="method_not_allowed")
-    return _refused(request, refusal, [("allow", allowed)])
-
-
-def _refused(request: Request, refusal: Refusal, headers: Headers = ()) -> Reply:
-    """A refusal in the shape of the API that the path is of."""
-    wire = MESSAGES if request.path.rstrip("/").endswith("/messages") else CHAT
-    return wire.refused(refusal, headers)
+    return refused(request, refusal, [("allow", allowed)])
 
 
 def _place(fault: Exception) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from downroute.gateway.keys import PREFIX, Key
 from downroute.gateway.message import Headers
 
 OWN = "x-downroute-"
@@ -37,22 +38,30 @@ _NOT_SENT_UP = _HOP_BY_HOP | {
     SESSION,
 }
 _NOT_SENT_BACK = _HOP_BY_HOP | {"content-length", "content-encoding", "alt-svc"}
-_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
+CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
+"""What clients send their keys in."""
 _LONGEST_VALUE = 500
 _NONE: Mapping[str, str] = {}
 
 
 class Hints(msgspec.Struct, frozen=True):
-    """What the client tells the gateway in headers. ``task`` may also stand in the body."""
+    """What the client tells the gateway in headers. ``task`` may also stand in the body; ``key`` is
+    what it was let in by."""
 
     task: str | None = None
     bypass: bool = False
     session: str | None = None
     request_id: str | None = None
+    key: Key | None = None
+
+    @property
+    def key_name(self) -> str | None:
+        return None if self.key is None else self.key.name
 
 
-def split(headers: Headers) -> tuple[Hints, list[tuple[str, str]]]:
-    """The client's hints, and those of its headers that are meant for the upstream."""
+def split(headers: Headers, key: Key | None = None) -> tuple[Hints, list[tuple[str, str]]]:
+    """The client's hints, and those of its headers that are meant for the upstream: none that
+    holds a key of the gateway's own."""
     task = session = request_id = None
     bypass = False
     onward: list[tuple[str, str]] = []
@@ -65,11 +74,11 @@ def split(headers: Headers) -> tuple[Hints, list[tuple[str, str]]]:
                 task = value.strip() or None
             elif name == "x-downroute-bypass":
                 bypass = value.strip().lower() not in ("", "0", "false")
-        else:
+        elif PREFIX not in value:
             onward.append((name, value))
             if name == REQUEST_ID:
                 request_id = safe(value.strip()) or None
-    return Hints(task, bypass, session, request_id), onward
+    return Hints(task, bypass, session, request_id, key), onward
 
 
 def named(headers: Headers, request_id: str) -> list[tuple[str, str]]:
@@ -90,7 +99,7 @@ def to_upstream(
     ones, and ``defaults`` where there are none of that name. With an ``own_key`` no credential of
     the client goes along."""
     sent = [
-        pair for pair in onward if pair[0] not in own and not (own_key and pair[0] in _CREDENTIALS)
+        pair for pair in onward if pair[0] not in own and not (own_key and pair[0] in CREDENTIALS)
     ]
     sent.extend(own.items())
     if defaults:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from downroute.gateway.keys import Key
 
 Headers = Sequence[tuple[str, str]]
 """Header names in lower case with their values, in the order they came."""
@@ -18,13 +21,15 @@ JSON_TYPE = ("content-type", "application/json")
 
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request, read to its end. ``path`` is decoded and has no query; ``target`` is the
-    address as the client sent it, query included."""
+    address as the client sent it, query included; ``key`` what the client was let in by, if keys
+    are asked for."""
 
     method: str
     path: str
     headers: Headers
     body: bytes
     target: str = ""
+    key: Key | None = None
 
 
 class Stream(Protocol):

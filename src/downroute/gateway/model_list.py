@@ -8,10 +8,13 @@ from downroute.gateway import json_text
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.error_reply import UPSTREAM, Refusal
 from downroute.gateway.headers import split, to_client
+from downroute.gateway.keys import Key
 from downroute.gateway.message import JSON_TYPE, Reply, Request
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient
 from downroute.records import Json
 from downroute.routing.match import AUTO
+
+_OWN = {AUTO: "downroute"}
 
 
 class ModelList:
@@ -20,29 +23,38 @@ class ModelList:
         self._destinations = destinations
 
     async def reply(self, request: Request) -> Reply:
-        if not self._destinations.models:
+        listed = self._entries(request.key)
+        if listed is None:
             return await self._pass_on(request, self._destinations.default.models_url)
-        entries = [_entry(name, owner) for name, owner in self._entries().items()]
+        entries = [_entry(name, owner) for name, owner in listed.items()]
         return _json({"object": "list", "data": entries})
 
     async def one(self, request: Request, model: str) -> Reply:
         """One entry of the list."""
-        if not self._destinations.models and model != AUTO:
+        listed = self._entries(request.key)
+        if listed is None and model != AUTO:
             # Its slashes are the name's own; all else might not be fit for a URL.
             url = f"{self._destinations.default.models_url}/{quote(model, safe='/:')}"
             return await self._pass_on(request, url)
-        owner = self._entries().get(model)
+        owner = _OWN.get(model) if listed is None else listed.get(model)
         if owner is None:
             message = f"the model '{model}' is not configured here; GET /v1/models lists those"
             return Refusal(404, message, param="model", code="model_not_found").reply()
         return _json(_entry(model, owner))
 
-    def _entries(self) -> dict[str, str]:
-        return {**self._destinations.models, AUTO: "downroute"}
+    def _entries(self, key: Key | None) -> dict[str, str] | None:
+        """Models that ``key`` may ask for, with their upstreams; ``None`` where the upstream's own
+        list says it."""
+        configured = self._destinations.models
+        if key is not None and key.models is not None:
+            of = self._destinations.of
+            names = configured or {m: of(m)[0].name for m in sorted(key.models) if m != AUTO}
+            return {m: owner for m, owner in {**names, **_OWN}.items() if key.lets(m) or m == AUTO}
+        return {**configured, **_OWN} if configured else None
 
     async def _pass_on(self, request: Request, url: str) -> Reply:
         address = self._destinations.default
-        _, onward = split(request.headers)
+        _, onward = split(request.headers, request.key)
         try:
             reply = await self._client.send(
                 "GET",

@@ -23,6 +23,7 @@ from downroute.gateway.exchange import is_event_stream, refusal_of, when_again
 from downroute.gateway.headers import OWN, Hints, safe, split, to_client
 from downroute.gateway.message import Headers, Reply, Request
 from downroute.gateway.prices import Prices
+from downroute.gateway.refused import refused
 from downroute.gateway.telemetry.trace_context import Trace, Tracing
 from downroute.gateway.upstream import NoReplyError, UpstreamClient, UpstreamReply
 from downroute.gateway.upstreams.address import Address
@@ -60,8 +61,12 @@ class Passthrough:
             message = "there is no such path: it is not in its shortest form"
             return Refusal(404, message, code="bad_path").reply()
         now = time.time()
-        hints, onward = split(request.headers)
+        hints, onward = split(request.headers, request.key)
         model = _model(request)
+        if hints.key is not None:
+            refusal = hints.key.refusal_elsewhere(request.method, path, model, hints.task)
+            if refusal is not None:
+                return refused(request, refusal)
         anthropic = any(name == "anthropic-version" for name, _ in onward)
         pool, name = self._destinations.for_path(model, anthropic=anthropic)
         passed = _Passed(
@@ -130,10 +135,10 @@ class Passthrough:
         ``status`` is the upstream's, ``told`` the client's."""
         if passed.model is None:
             return
-        refused = status is not None and status >= 400
-        error = error or (f"HTTP {status}" if refused else None)
+        failed = status is not None and status >= 400
+        error = error or (f"HTTP {status}" if failed else None)
         usage = usage or Usage()
-        cost = 0.0 if refused or unbilled else self._prices.known_cost_usd(passed.model, usage)
+        cost = 0.0 if failed or unbilled else self._prices.known_cost_usd(passed.model, usage)
         latency_s = time.perf_counter() - passed.began
         attempt = Attempt(
             passed.model,
@@ -158,6 +163,7 @@ class Passthrough:
             reason="no path that is routed",
             session=passed.hints.session,
             request_id=passed.hints.request_id,
+            key_name=passed.hints.key_name,
             attempts=(attempt,),
         )
         self._log.add(CallRow(call, CHAT, NOTHING_SAID, trace=passed.trace))

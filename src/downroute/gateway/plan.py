@@ -53,8 +53,20 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(serving: Serving, body: Body, hints: Hints, now: float) -> Plan | Refusal:
-    """The route for ``body`` at Unix second ``now``; a refusal where no real model is meant."""
-    declared = hints.task or body.task
+    """The route for ``body`` at Unix second ``now``; a refusal where no real model is meant, or
+    not one of those that the client's key is for."""
+    key, declared = hints.key, hints.task or body.task
+    if key is None:
+        return _chosen(serving, body, hints, declared, now)
+    chosen = _chosen(serving, body, hints, key.task(declared, body.model), now)
+    if isinstance(chosen, Refusal):
+        return chosen
+    return key.refusal(body.model, chosen.route.baseline, chosen.task) or chosen
+
+
+def _chosen(
+    serving: Serving, body: Body, hints: Hints, declared: str | None, now: float
+) -> Plan | Refusal:
     if serving.table is None:
         if body.model.startswith(ALIAS):
             return _nowhere(body.model, "there is no policy")

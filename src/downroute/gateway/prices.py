@@ -58,11 +58,14 @@ class Prices:
         self._known.look_up(models)
 
     def prepared(
-        self, table: Callable[[], PriceTable], models: Iterable[str]
+        self, table: Callable[[], PriceTable], models: Iterable[str], *, same: bool = False
     ) -> Callable[[], None]:
         """Look ``models`` up in another price table, in any thread but the event loop's; what comes
-        back, called, lets it take over."""
+        back, called, lets it take over. One that would say the ``same`` is not asked again what is
+        known."""
         fresh = _Known(table)
+        if same:
+            fresh.rates.update(self._known.rates)
         fresh.look_up(list(models))
 
         def take() -> None:

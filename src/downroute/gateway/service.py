@@ -22,6 +22,7 @@ from downroute.gateway.chat import Answering, Remembered
 from downroute.gateway.chat_wire import CHAT
 from downroute.gateway.config_file import ConfigFile, ConfigSource, Taking
 from downroute.gateway.destinations import Destinations
+from downroute.gateway.door import Door
 from downroute.gateway.feedback import TakingFeedback
 from downroute.gateway.handler import Handler
 from downroute.gateway.log_lines import say
@@ -93,13 +94,16 @@ async def gateway(
         DownrouteError: the address cannot be listened on.
     """
     destinations = Destinations(settings, environment)
+    door = Door(settings.gateway, environment, shared_numbers)
     known = Prices(lambda: prices(settings))
     tally = Tally()
 
     def prepare(new: Settings) -> Taking:
+        # A key that is revoked must not go on working because of some other fault in the file.
+        door.take(new.gateway)
         file.refuse_with(new)
-        models = _priced(new, file.serving)
-        take_prices = known.prepared(lambda: prices(new), models)
+        same = all(getattr(new, a) == getattr(config.settings, a) for a in ("prices", "models"))
+        take_prices = known.prepared(lambda: prices(new), _priced(new, file.serving), same=same)
 
         def take() -> None:
             destinations.take(new)
@@ -156,13 +160,14 @@ async def gateway(
         chat,
         messages,
         ModelList(client, destinations),
-        Readiness(lambda: file.serving, log, destinations, lambda: config.fault).reply,
+        Readiness(lambda: file.serving, log, destinations, lambda: config.fault, door.trusts).reply,
         Passthrough(
             client, destinations, known, log, lambda: config.settings.serve, tracing=tracing
         ),
         metrics.reply,
         TakingFeedback(log).reply,
         requests,
+        door,
     )
     server = HttpServer(handler.handle)
     try:

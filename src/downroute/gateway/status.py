@@ -20,7 +20,8 @@ async def health(_: Request) -> Reply:
 class Readiness:
     """A store that cannot be written, or a file that cannot be read, is shown but does not make the
     gateway unready: calls do not depend on the one, the last good policy and settings stand in for
-    the other, and one slip of an editor must not take every gateway out of service."""
+    the other, and one slip of an editor must not take every gateway out of service. Whoever the
+    gateway does not trust with all that is told only that it is ready."""
 
     def __init__(
         self,
@@ -28,13 +29,17 @@ class Readiness:
         log: CallLog,
         destinations: Destinations,
         config_fault: Callable[[], str | None],
+        trusts: Callable[[Request], bool],
     ) -> None:
+        self._trusts = trusts
         self._serving = serving
         self._log = log
         self._destinations = destinations
         self._config_fault = config_fault
 
-    async def reply(self, _: Request) -> Reply:
+    async def reply(self, request: Request) -> Reply:
+        if not self._trusts(request):
+            return _json(200, {"status": "ready"})
         serving = self._serving()
         facts = {
             "status": "ready",

@@ -22,7 +22,7 @@ CALL_COLUMNS = (
     *("requested_model", "snapshot", "started_at", "latency_s", "first_byte_s"),
     *USAGE_COLUMNS,
     *("cost_usd", "status", "error", "stream", "decision", "reason", "policy_digest"),
-    *("session", "subject", "request_id"),
+    *("session", "subject", "request_id", "key_name"),
 )
 ATTEMPT_COLUMNS = (
     *("model", "purpose", "status", "error"),
@@ -59,7 +59,7 @@ def call_row(call: Call, error: str | None) -> tuple[Any, ...]:
         *usage_row(call.usage),
         *(call.cost_usd, whole(call.status), error, int(call.stream)),
         *(None if call.decision is None else call.decision.value, call.reason),
-        *(call.policy_digest, call.session, call.subject, call.request_id),
+        *(call.policy_digest, call.session, call.subject, call.request_id, call.key_name),
     )
 
 
@@ -89,6 +89,7 @@ def call_from_row(row: tuple[Any, ...]) -> Call:
         session=row[24],
         subject=row[25],
         request_id=row[26],
+        key_name=row[27],
     )
 
 

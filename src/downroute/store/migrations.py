@@ -107,6 +107,11 @@ def feedback(connection: sqlite3.Connection) -> None:
     )
 
 
+def key_names(connection: sqlite3.Connection) -> None:
+    """Of the virtual keys that calls came with."""
+    connection.execute("ALTER TABLE calls ADD COLUMN key_name TEXT")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     first_tables,
     grading_tables,
@@ -114,4 +119,5 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     answers_not_sent,
     request_ids,
     feedback,
+    key_names,
 )

@@ -19,6 +19,7 @@ def say_call(row: CallRow, call: Call) -> None:
         "call",
         id=call.id,
         request_id=call.request_id,
+        key=call.key_name,
         trace=row.trace.trace_id if row.trace else None,
         wire=row.wire.api,
         task=call.task,

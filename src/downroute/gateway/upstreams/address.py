@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from downroute.config import read_secret
-from downroute.gateway.headers import to_upstream
+from downroute.gateway.headers import CREDENTIALS, to_upstream
 from downroute.gateway.message import Headers
 from downroute.gateway.upstream import Patience
 from downroute.providers.endpoint import endpoint
@@ -16,7 +16,6 @@ from downroute.upstream_settings import Place, Upstream
 OPENAI = "openai"
 ANTHROPIC = "anthropic"
 _KEY_HEADERS = {OPENAI: "authorization", ANTHROPIC: "x-api-key"}
-_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
 _VERSION = "2023-06-01"
 """Of Anthropic's API, where the client names none."""
 _FOR_EVER = float("inf")
@@ -71,7 +70,7 @@ def address(name: str, upstream: Upstream, place: Place, environment: Mapping[st
         models_url=f"{where.base}/models",
         base=where.base,
         query=urlsplit(where.url).query,
-        own_key=key is not None or bool(_CREDENTIALS & set(headers)),
+        own_key=key is not None or bool(CREDENTIALS & set(headers)),
         plain=plain,
         stream=stream,
         headers=headers,

@@ -1,0 +1,177 @@
+"""Who may come in: each request is asked for its key before anything else is done about it.
+
+What goes on from here carries no credential of the client's any more. Without any keys in the
+settings the door stands open and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from downroute.config import read_secret
+from downroute.errors import ConfigError
+from downroute.gateway import json_text
+from downroute.gateway.error_reply import Refusal
+from downroute.gateway.headers import CREDENTIALS
+from downroute.gateway.keys import PREFIX, Key, digest_of, keys_by_digest
+from downroute.gateway.message import Headers, Reply, Request
+from downroute.gateway.rate import Cells, wait_s
+from downroute.gateway.refused import refused
+from downroute.gateway_settings import GatewaySettings
+
+OPEN = frozenset({"/health", "/ready", "/openapi.json"})
+"""For whoever looks after the process. What /ready tells beyond that it is ready is for the
+admin."""
+ADMIN = frozenset({"/metrics"})
+_ASKS = ("www-authenticate", 'Bearer realm="downroute"')
+_SHORTEST_ADMIN_KEY = 16
+
+
+class Door:
+    """Goes by the last settings taken. ``folder`` is where processes on one port share what they
+    know of how often each key was used.
+
+    Raises:
+        ConfigError: the admin key cannot be read, or is too short to be one.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        environment: Mapping[str, str] = os.environ,
+        folder: Path | None = None,
+    ) -> None:
+        self._environment = environment
+        self._cells = Cells(folder)
+        self._keys: Mapping[bytes, Key] = {}
+        self._admin: bytes | None = None
+        self._closed = False
+        self.take(settings)
+
+    def take(self, settings: GatewaySettings) -> None:
+        """Go by ``settings`` from now on; from any thread. Raises as the class: then it is still
+        the former admin key that counts, but the new keys do."""
+        self._keys = keys_by_digest(settings.keys)
+        self._closed = bool(self._keys) or self._admin is not None
+        self._admin = _admin_digest(settings.admin_key, self._environment)
+        self._closed = bool(self._keys) or self._admin is not None
+
+    def admit(self, request: Request, path: str) -> Request | Reply:
+        """``request`` as it may go on, with its key; or the reply that it may not. ``path`` is its
+        path without version."""
+        if not self._closed or path in OPEN:
+            return request
+        if path in ADMIN:
+            return self._admin_only(request, path)
+        if not self._keys:
+            return request
+        return self._with_key(request)
+
+    def trusts(self, request: Request) -> bool:
+        """Whether ``request`` may be told about the gateway as a whole."""
+        return not self._closed or self._is_admin(request)
+
+    def _admin_only(self, request: Request, path: str) -> Request | Reply:
+        if self._is_admin(request):
+            return request
+        if self._admin is None:
+            message = f"{path} wants an admin key, and none is set: `gateway.admin_key` in the "
+            message += "settings names where it is"
+        else:
+            message = f"{path} wants the admin key, as `Authorization: Bearer KEY`"
+        return _unknown(request, message)
+
+    def _is_admin(self, request: Request) -> bool:
+        admin, found = self._admin, False
+        for token in _tokens(request.headers):
+            found |= admin is not None and hmac.compare_digest(digest_of(token), admin)
+        return found
+
+    def _with_key(self, request: Request) -> Request | Reply:
+        keys, key, given = self._keys, None, False
+        for token in _tokens(request.headers):
+            given = True
+            digest = digest_of(token)
+            key = keys.get(digest)
+            if key is not None:
+                break
+        if key is None:
+            return _unknown(request, _WRONG if given else _MISSING)
+        if key.revoked:
+            return _unknown(request, f"the key '{key.name}' has been revoked")
+        if key.expires_at is not None and time.time() >= key.expires_at:
+            return _unknown(request, f"the key '{key.name}' has expired")
+        if key.requests_per_minute is not None:
+            cell = self._cells.cell(digest.hex()[:32])
+            left_s = wait_s(cell, key.requests_per_minute, time.monotonic())
+            if left_s > 0:
+                return _too_many(request, key, left_s)
+        body = request.body
+        if key.models is not None and body:
+            found = _unmistakable(body)
+            if isinstance(found, Refusal):
+                return refused(request, found)
+            body = found
+        onward = [pair for pair in request.headers if pair[0] not in CREDENTIALS]
+        return Request(request.method, request.path, onward, body, request.target, key)
+
+
+_MISSING = "this gateway wants a key: `Authorization: Bearer KEY`, or `x-api-key: KEY`"
+_WRONG = f"the key is not known here; this gateway's begin with {PREFIX}"
+
+
+def _tokens(headers: Headers) -> Iterator[str]:
+    """Everything the client offers as a key."""
+    for name, value in headers:
+        if name == "authorization":
+            scheme, _, token = value.strip().partition(" ")
+            if scheme.lower() == "bearer":
+                yield token.strip()
+        elif name in CREDENTIALS:
+            yield value.strip()
+
+
+def _unmistakable(body: bytes) -> bytes | Refusal:
+    """A JSON body that nobody can read as one for another model than we do: of a member that
+    stands there twice the one we read, and none that differs from it in case."""
+    try:
+        members = json_text.fields(body)
+    except ValueError:
+        # No JSON object: whoever reads it next says so, or finds no model in it.
+        return body
+    twins = [name for name in members if name != "model" and name.lower() == "model"]
+    if twins:
+        message = f"'{twins[0]}' beside 'model' could be read as the model; leave it out"
+        return Refusal(400, message, param=twins[0], code="ambiguous_model")
+    return json_text.join({**members})
+
+
+def _unknown(request: Request, message: str) -> Reply:
+    return refused(request, Refusal(401, message, code="invalid_api_key"), [_ASKS])
+
+
+def _too_many(request: Request, key: Key, left_s: float) -> Reply:
+    after_s = max(1, math.ceil(left_s))
+    message = (
+        f"the key '{key.name}' is for {key.requests_per_minute} requests a minute; try again in "
+        f"{after_s} s"
+    )
+    refusal = Refusal(429, message, "requests", code="rate_limit_exceeded")
+    return refused(request, refusal, [("retry-after", str(after_s))])
+
+
+def _admin_digest(reference: str | None, environment: Mapping[str, str]) -> bytes | None:
+    secret = read_secret(reference, environment)
+    if secret is None:
+        return None
+    if len(secret) < _SHORTEST_ADMIN_KEY:
+        raise ConfigError(
+            f"gateway.admin_key ({reference}) is shorter than {_SHORTEST_ADMIN_KEY} characters and "
+            "could be guessed; `openssl rand -hex 32` makes one"
+        )
+    return digest_of(secret)
