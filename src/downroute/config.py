@@ -118,6 +118,12 @@ class TaskSettings(Strict):
     """What the gateway keeps of what is said in it; else as ``store.bodies``."""
 
 
+class LogSettings(Strict):
+    """When a call's row is written: beside the reply, or before it."""
+
+    durability: Literal["async", "sync"] = "async"
+
+
 class ServeSettings(Strict):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
@@ -143,6 +149,7 @@ class Settings(Strict):
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     prices: dict[str, Price] = Field(default_factory=dict)
     store: StoreSettings = StoreSettings()
+    log: LogSettings = LogSettings()
     serve: ServeSettings = ServeSettings()
     gateway: GatewaySettings = GatewaySettings()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -6,7 +6,8 @@
     ├── UsageError         the command was called in a way that cannot work
     ├── InputError         a log, recording or grades file cannot be read as such
     ├── StoreError         the store cannot be opened, read or written
-    │   └── StoreBusyError another process holds what this one needs
+    │   └── StoreDownError its file, its disk or another process does not let anything be written
+    │       └── StoreBusyError another process holds what this one needs
     ├── UpstreamError      an upstream refused, failed or answered nonsense
     ├── BudgetError        the budget does not allow the next step
     └── TaskStoppedError   measuring one task makes no sense as things stand
@@ -46,7 +47,11 @@ class StoreError(DownrouteError):
     """The store cannot be opened, read or written."""
 
 
-class StoreBusyError(StoreError):
+class StoreDownError(StoreError):
+    """Nothing can be written there now, whatever it is: a full disk, a lost file, no permission."""
+
+
+class StoreBusyError(StoreDownError):
     """Another process holds what this one needs; waiting or another store helps."""
 
 

@@ -11,7 +11,8 @@ import pytest
 from msgspec import structs
 
 from downroute.errors import StoreError
-from downroute.gateway.call_log import Bound, CallLog
+from downroute.gateway.backlog import Bound
+from downroute.gateway.call_log import CallLog
 from downroute.gateway.call_row import CallRow
 from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.chat_wire import CHAT
@@ -110,7 +111,7 @@ def test_words_count_towards_the_bound_only_while_they_are_held(tmp_path: Path) 
     for number in range(9):
         log.add(row(number))
         if number % 3 == 2:
-            wait_until(lambda: log._waiting_bytes == 0)
+            wait_until(lambda: log._backlog.bytes == 0)
     door.open.set()
     log.close(PATIENCE_S)
     assert len(stored(tmp_path)) == 9

@@ -9,7 +9,8 @@ from typing import Any
 import openai
 import pytest
 
-from downroute.gateway.call_log import Bound, CallLog
+from downroute.gateway.backlog import Bound
+from downroute.gateway.call_log import CallLog
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.feedback import read_feedback
 from downroute.store import Feedback, Keeping, Store

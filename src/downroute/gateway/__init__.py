@@ -5,6 +5,7 @@ handler         which path is answered by what; read this first
 chat            a request for an answer: plan, ask along the route, reply, log
 wire            an API as it is spoken; chat_wire is OpenAI's, messages_wire Anthropic's
 passthrough     every other path of an upstream
+onward          a reply's bytes passed on as they come
 plan            PURE: which route a request takes, and why
 chat_body       a request body taken apart so that what is not touched stays byte for byte
 json_text       JSON bytes and values, whatever clients and upstreams send
@@ -24,6 +25,9 @@ policy_file     the policy as it is served, read again when the file changes
 call_row        a call as the event loop leaves it, and as the store takes it
 call_log        the thread that writes calls to the store
 log_store       the store as it writes it
+opened_store    the same as it opens it, and opens it again
+backlog         what waits to be written, up to a bound
+confirmations   replies that wait for their rows (log.durability: sync)
 prices          rates the event loop may use without a look-up
 status          /health and /ready
 model_list      /v1/models

@@ -17,6 +17,7 @@ from downroute.gateway.call_id import new_call_id
 from downroute.gateway.call_in_flight import CANCELLED, CLIENT_CLOSED_REQUEST, CallInFlight
 from downroute.gateway.call_log import CallLog
 from downroute.gateway.call_row import CallRow
+from downroute.gateway.confirmations import REFUSAL, RETRY, Ticket
 from downroute.gateway.conversations import Conversations
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.escalations import Escalations, escalation_cost_usd, is_escalation
@@ -78,6 +79,8 @@ class Answering:
         chosen = plan(self._serving(), body, hints, now)
         if isinstance(chosen, Refusal):
             return wire.refused(chosen)
+        if self._log.refuses:
+            return wire.refused(REFUSAL, RETRY)
         chosen = self._versions.plan(self._conversations.plan(chosen, body, hints, now))
         trace = self._tracing.begin(onward) if self._tracing else None
         settings = self._settings()
@@ -87,7 +90,7 @@ class Answering:
         )
         if body.stream and len(chosen.route.models) > 1:
             return await hold_back(self, call, settings.heartbeat_s)
-        return self.answer(call, await self.settle(call))
+        return await self.answer(call, await self.settle(call))
 
     async def route(self, request: Request) -> Reply:
         """What would be done with a request, without asking anybody."""
@@ -131,7 +134,7 @@ class Answering:
             raise
         except Exception as fault:
             error = f"internal error: {type(fault).__name__}"
-            self._logged(call, call.row(None, status=500, error=error))
+            await self._written(self._logged(call, call.row(None, status=500, error=error)))
             raise
 
     async def _asked(self, call: CallInFlight, step: Ask) -> Exchange:
@@ -153,16 +156,20 @@ class Answering:
             )
         return outcome
 
-    def _logged(self, call: CallInFlight, row: CallRow) -> None:
+    def _logged(self, call: CallInFlight, row: CallRow) -> Ticket | None:
         route = call.plan.route
         for attempt in call.attempts:
             self._versions.see(call.plan, attempt)
         if route.limit is not None:
             spent = escalation_cost_usd(call.attempts)
             self._escalations.paid(route, spent, time.time())
-        self._log.add(row)
+        return self._log.add(row)
 
-    def answer(self, call: CallInFlight, outcome: Outcome) -> Reply:
+    async def _written(self, ticket: Ticket | None) -> bool:
+        """Whether the reply may be sent: its row is on disk, or need not be."""
+        return ticket is None or await self._log.written(ticket)
+
+    async def answer(self, call: CallInFlight, outcome: Outcome) -> Reply:
         """The reply of a call whose headers have not been sent."""
         exchange = outcome.exchange
         said = [*call.early_headers(), *call.decision_headers(outcome)]
@@ -175,8 +182,10 @@ class Answering:
         else:
             reply = Reply(exchange.status, [*to_client(exchange.headers), *said], exchange.body)
         first_byte_s = call.elapsed_s() if call.body.stream else None
-        self._logged(call, call.row(outcome, status=reply.status, first_byte_s=first_byte_s))
-        return reply
+        row = call.row(outcome, status=reply.status, first_byte_s=first_byte_s)
+        if await self._written(self._logged(call, row)):
+            return reply
+        return call.wire.refused(REFUSAL, [*RETRY, *call.early_headers()])
 
     def live(
         self, call: CallInFlight, outcome: Outcome, live: Live, *, late: bool = False
@@ -186,20 +195,23 @@ class Answering:
         exchange = outcome.exchange
         first_byte_s = call.elapsed_s()
 
-        def over(error: str | None) -> bytes:
+        def over(error: str | None) -> tuple[bytes, Ticket | None]:
             exchange.attempt = call.attempts[outcome.index] = exchange.end(live, error)
             exchange.kept = live.stream.reader.kept
-            self._logged(call, call.row(outcome, status=exchange.status, first_byte_s=first_byte_s))
+            row = call.row(outcome, status=exchange.status, first_byte_s=first_byte_s)
+            ticket = self._logged(call, row)
             said = call.decision_headers(outcome) if late else []
-            return comment([*said, *call.money_headers()])
+            return comment([*said, *call.money_headers()]), ticket
 
-        return Relay(exchange, live, call.wire, over)
+        return Relay(exchange, live, call.wire, over, self._written)
 
-    def held(self, call: CallInFlight, outcome: Outcome) -> bytes:
+    async def held(self, call: CallInFlight, outcome: Outcome) -> bytes:
         """A whole answer as the stream whose headers have been sent already."""
         said = comment([*call.decision_headers(outcome), *call.money_headers()])
-        self._logged(call, call.row(outcome, status=200, first_byte_s=call.elapsed_s()))
-        return outcome.exchange.as_stream(said, call.wire)
+        row = call.row(outcome, status=200, first_byte_s=call.elapsed_s())
+        if await self._written(self._logged(call, row)):
+            return outcome.exchange.as_stream(said, call.wire)
+        return call.wire.refused_event(REFUSAL)
 
     def unsent(self, call: CallInFlight, outcome: Outcome) -> None:
         """Log a call that came to its end when nobody was there any more to hear of it."""

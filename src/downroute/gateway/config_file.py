@@ -123,6 +123,7 @@ def _at_start(settings: Settings) -> dict[str, object]:
     return {
         "store": settings.store,
         "tasks.bodies": {n: t.bodies for n, t in settings.tasks.items() if t.bodies is not None},
+        "log": settings.log,
         "telemetry": settings.telemetry,
         "policy": settings.policy,
         "serve.host": settings.serve.host,

@@ -61,6 +61,23 @@ class SaidNowAndThen:
             say(self._level, self._event, times=self._times, **self._facts)
 
 
+class Seldom:
+    """Says errors that may last, each event once a minute."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, float] = {}
+
+    def say(self, event: str, **facts: object) -> None:
+        now = time.monotonic()
+        if now - self._said.get(event, -math.inf) >= _REPEAT_S:
+            self._said[event] = now
+            say(logging.ERROR, event, **facts)
+
+    def forget(self) -> None:
+        """It is over: should it come again it is said at once."""
+        self._said.clear()
+
+
 def to_stderr(form: Form = Form.TEXT) -> None:
     """Send the lines to stderr, with time (UTC) and level, and the complaints of the exporter of
     traces with them. Called once, by the process."""

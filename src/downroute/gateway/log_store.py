@@ -12,6 +12,9 @@ from downroute.store import Bodies, Keeping, Redaction, Store
 PATIENCE_S = 2.0
 """What texts on which users' patterns take too long may cost the log's thread in a minute."""
 
+_BUSY_S = 2.0
+"""How long another process may write to the store before its log is said to be stuck."""
+
 
 def keeping(settings: Settings) -> Keeping:
     """What of a call's words is kept, by task."""
@@ -25,4 +28,7 @@ def store_opener(settings: Settings) -> Callable[[], Store]:
     reason = "a pattern of store.redact takes too long"
     dropped = SaidNowAndThen(logging.WARNING, "text dropped", reason=reason)
     redaction = Redaction(settings.store.redact, patience_s=PATIENCE_S, dropped=dropped)
-    return lambda: Store.open(settings.store.path, redaction=redaction)
+    durable = settings.log.durability == "sync"
+    return lambda: Store.open(
+        settings.store.path, redaction=redaction, busy_timeout_s=_BUSY_S, durable=durable
+    )

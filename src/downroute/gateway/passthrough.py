@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from downroute.config import ServeSettings
@@ -17,11 +17,13 @@ from downroute.gateway.call_log import CallLog
 from downroute.gateway.call_row import SOURCE, CallRow
 from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.chat_wire import CHAT
+from downroute.gateway.confirmations import REFUSAL, RETRY, Ticket
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.exchange import is_event_stream, refusal_of, when_again
 from downroute.gateway.headers import OWN, Hints, safe, split, to_client
 from downroute.gateway.message import Headers, Reply, Request
+from downroute.gateway.onward import Onward
 from downroute.gateway.prices import Prices
 from downroute.gateway.refused import refused
 from downroute.gateway.telemetry.trace_context import Trace, Tracing
@@ -30,8 +32,6 @@ from downroute.gateway.upstreams.address import Address
 from downroute.gateway.usage import usage_in
 from downroute.records import Attempt, Call, Decision, Usage
 
-_LONGEST_TAIL = 256 * 1024
-"""Of a stream, its last bytes are kept: the events that state tokens come at the end."""
 _DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|//|\\")
 
 
@@ -67,6 +67,8 @@ class Passthrough:
             refusal = hints.key.refusal_elsewhere(request.method, path, model, hints.task)
             if refusal is not None:
                 return refused(request, refusal)
+        if model is not None and self._log.refuses:
+            return refused(request, REFUSAL, RETRY)
         anthropic = any(name == "anthropic-version" for name, _ in onward)
         pool, name = self._destinations.for_path(model, anthropic=anthropic)
         passed = _Passed(
@@ -92,9 +94,11 @@ class Passthrough:
         except NoReplyError as fault:
             refusal = refusal_of(fault, pool.name)
             unbilled = fault.fault.unasked
-            self._note(
+            ticket = self._note(
                 passed, None, refusal.status, error=f"{fault.fault}: {fault}", unbilled=unbilled
             )
+            if not await self._written(ticket):
+                refusal = REFUSAL
             return refusal.reply([*when_again(fault), *passed.said()])
         except asyncio.CancelledError:
             self._note(passed, None, CLIENT_CLOSED_REQUEST, error=CANCELLED)
@@ -104,21 +108,33 @@ class Passthrough:
         headers = [*to_client(reply.headers), *passed.said()]
         if _is_json(reply.headers):
             try:
-                body = await reply.read()
+                whole = await reply.read()
             finally:
                 reply.close()
-            self._note(passed, reply.status, reply.status, usage=usage_in(body))
-            return Reply(reply.status, headers, body)
-        return Reply(reply.status, headers, _Onward(self, passed, reply))
+            ticket = self._note(passed, reply.status, reply.status, usage=usage_in(whole))
+            if await self._written(ticket):
+                return Reply(reply.status, headers, whole)
+            return REFUSAL.reply([*RETRY, *passed.said()])
 
-    def note_stream(
+        def over(tail: bytes, error: str | None) -> Ticket | None:
+            return self._note_stream(passed, reply, tail, error)
+
+        ends_late = self._log.confirms and is_event_stream(reply.headers)
+        body = Onward(reply, over, self._written, ends_late=ends_late)
+        return Reply(reply.status, headers, body)
+
+    async def _written(self, ticket: Ticket | None) -> bool:
+        """Whether the reply may be sent: its row is on disk, or need not be."""
+        return ticket is None or await self._log.written(ticket)
+
+    def _note_stream(
         self, passed: _Passed, reply: UpstreamReply, tail: bytes, error: str | None
-    ) -> None:
+    ) -> Ticket | None:
         """Log a reply whose bytes have been passed on."""
         events = is_event_stream(reply.headers)
         usage = usage_in(tail) if events else Usage()
         status = reply.status
-        self._note(passed, status, status, usage=usage, error=error, stream=events)
+        return self._note(passed, status, status, usage=usage, error=error, stream=events)
 
     def _note(
         self,
@@ -130,11 +146,12 @@ class Passthrough:
         *,
         stream: bool = False,
         unbilled: bool = False,
-    ) -> None:
+    ) -> Ticket | None:
         """Log it, where a model is named: what calls none costs nothing that we could price.
         ``status`` is the upstream's, ``told`` the client's."""
-        if passed.model is None:
-            return
+        if passed.model is None or passed.noted:
+            return None
+        passed.noted = True
         failed = status is not None and status >= 400
         error = error or (f"HTTP {status}" if failed else None)
         usage = usage or Usage()
@@ -166,13 +183,13 @@ class Passthrough:
             key_name=passed.hints.key_name,
             attempts=(attempt,),
         )
-        self._log.add(CallRow(call, CHAT, NOTHING_SAID, trace=passed.trace))
+        return self._log.add(CallRow(call, CHAT, NOTHING_SAID, trace=passed.trace))
 
 
 class _Passed:
     """One request on its way."""
 
-    __slots__ = ("began", "hints", "id", "model", "started_at", "trace")
+    __slots__ = ("began", "hints", "id", "model", "noted", "started_at", "trace")
 
     def __init__(
         self,
@@ -189,49 +206,12 @@ class _Passed:
         self.began = began
         self.started_at = started_at
         self.hints = hints
+        self.noted = False
         self.trace = trace
 
     def said(self) -> list[tuple[str, str]]:
         headers = [(f"{OWN}call-id", self.id), (f"{OWN}decision", Decision.PASSTHROUGH.value)]
         return [*headers, *([(f"{OWN}model", safe(self.model))] if self.model else [])]
-
-
-class _Onward:
-    """A reply's bytes as they come: a `Stream`. It is cut off where the upstream breaks off, so
-    that nobody takes what came for the whole."""
-
-    def __init__(self, owner: Passthrough, passed: _Passed, reply: UpstreamReply) -> None:
-        self._owner = owner
-        self._passed = passed
-        self._reply = reply
-        self._tail = b""
-        self._noted = False
-        self._pieces: AsyncGenerator[bytes, None] | None = None
-
-    def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        self._pieces = self._onward()
-        return self._pieces
-
-    async def aclose(self) -> None:
-        if self._pieces is not None:
-            await self._pieces.aclose()
-        self._reply.close()
-        self._end(CANCELLED)
-
-    async def _onward(self) -> AsyncGenerator[bytes, None]:
-        try:
-            async for chunk in self._reply.chunks():
-                self._tail = (self._tail + chunk)[-_LONGEST_TAIL:]
-                yield chunk
-        except NoReplyError as fault:
-            self._end(f"{fault.fault}: {fault}")
-            raise
-        self._end(None)
-
-    def _end(self, error: str | None) -> None:
-        if not self._noted:
-            self._noted = True
-            self._owner.note_stream(self._passed, self._reply, self._tail, error)
 
 
 NOTHING_SAID = ChatBody(b"", {}, "")

@@ -21,6 +21,7 @@ from downroute.gateway.call_log import CallLog, Observer
 from downroute.gateway.chat import Answering, Remembered
 from downroute.gateway.chat_wire import CHAT
 from downroute.gateway.config_file import ConfigFile, ConfigSource, Taking
+from downroute.gateway.confirmations import Confirmations
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.door import Door
 from downroute.gateway.feedback import TakingFeedback
@@ -125,6 +126,7 @@ async def gateway(
         known,
         keeping(settings),
         observers=observers,
+        confirmations=Confirmations() if settings.log.durability == "sync" else None,
     )
     file = PolicyFile(policy, log.serve_policy, lambda: config.settings)
     file.load()

@@ -20,8 +20,9 @@ async def health(_: Request) -> Reply:
 class Readiness:
     """A store that cannot be written, or a file that cannot be read, is shown but does not make the
     gateway unready: calls do not depend on the one, the last good policy and settings stand in for
-    the other, and one slip of an editor must not take every gateway out of service. Whoever the
-    gateway does not trust with all that is told only that it is ready."""
+    the other, and one slip of an editor must not take every gateway out of service. Only where no
+    reply is sent without its row is a gateway that cannot write it not ready (503). Whoever the
+    gateway does not trust with all that is told only whether it is ready."""
 
     def __init__(
         self,
@@ -38,22 +39,25 @@ class Readiness:
         self._config_fault = config_fault
 
     async def reply(self, request: Request) -> Reply:
+        status, said = (503, "refusing") if self._log.refuses else (200, "ready")
         if not self._trusts(request):
-            return _json(200, {"status": "ready"})
+            return _json(status, {"status": said})
         serving = self._serving()
         facts = {
-            "status": "ready",
+            "status": said,
             "policy_fault": serving.fault,
             "mode": "observing" if serving.table is None else "routing",
             "routes": 0 if serving.table is None else len(serving.table.policy.routes),
             "policy": serving.digest,
             "policy_off": serving.off,
+            "log_durability": "sync" if self._log.confirms else "async",
             "lost_log_rows": self._log.lost,
+            "waiting_log_rows": self._log.waiting,
             "store_fault": self._log.fault,
             "config_fault": self._config_fault(),
             "circuits_open": [n for n, p in self._destinations.pools.items() if p.all_open],
         }
-        return _json(200, facts)
+        return _json(status, facts)
 
 
 def _json(status: int, value: Json) -> Reply:

@@ -27,13 +27,13 @@ class Chat(Protocol):
 
     async def settle(self, call: CallInFlight) -> Outcome: ...
 
-    def answer(self, call: CallInFlight, outcome: Outcome) -> Reply: ...
+    async def answer(self, call: CallInFlight, outcome: Outcome) -> Reply: ...
 
     def live(
         self, call: CallInFlight, outcome: Outcome, live: Live, *, late: bool = False
     ) -> Stream: ...
 
-    def held(self, call: CallInFlight, outcome: Outcome) -> bytes: ...
+    async def held(self, call: CallInFlight, outcome: Outcome) -> bytes: ...
 
     def unsent(self, call: CallInFlight, outcome: Outcome) -> None: ...
 
@@ -47,7 +47,7 @@ async def hold_back(chat: Chat, call: CallInFlight, heartbeat_s: float) -> Reply
         await held.aclose()
         raise
     if outcome is not None:
-        return chat.answer(call, outcome)
+        return await chat.answer(call, outcome)
     return Reply(200, [*_HEAD, *call.early_headers()], held)
 
 
@@ -97,7 +97,7 @@ class HeldBack:
                 yield self._call.wire.refused_event(failed)
                 return
         if outcome.exchange.live is None:
-            yield self._chat.held(self._call, outcome)
+            yield await self._chat.held(self._call, outcome)
             return
         live = self._chat.live(self._call, outcome, outcome.exchange.live, late=True)
         async with aclosing(live):

@@ -76,6 +76,15 @@ class Calls:
             known += len(batch) - added
         return Added(new, known)
 
+    def retell(self, ids: Collection[str], *, status: int, error: str) -> None:
+        """Correct how the calls ended for whoever made them."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE calls SET status = ?, error = ? "
+                "WHERE id IN (SELECT value FROM json_each(?))",
+                (status, error, json.dumps(list(ids))),
+            )
+
     def each(
         self,
         *,

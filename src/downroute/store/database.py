@@ -2,7 +2,8 @@
 
 WAL with ``synchronous=NORMAL``: a committed row survives the death of the process (``kill -9``)
 because it has reached the kernel; a power cut may take the last moments' rows but never damages
-the file. Other processes read while one writes.
+the file. With ``durable`` (``synchronous=FULL``) a commit returns when its rows are on disk, and
+survives that too. Other processes read while one writes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from downroute.errors import StoreBusyError, StoreError
+from downroute.errors import StoreBusyError, StoreDownError, StoreError
 from downroute.store.encoding import storable
 from downroute.store.lock import held
 from downroute.store.migrations import MIGRATIONS
@@ -34,15 +35,19 @@ T = TypeVar("T")
 class Database:
     """The file, with one connection for each thread that asks for one."""
 
-    def __init__(self, directory: Path, busy_timeout_s: float) -> None:
+    def __init__(self, directory: Path, busy_timeout_s: float, *, durable: bool = False) -> None:
         self.path = directory / FILE_NAME
         self._busy_timeout_s = busy_timeout_s
+        self._synchronous = "FULL" if durable else "NORMAL"
+        self._file: tuple[int, int] | None = None
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._guard = threading.Lock()
         self._closed = False
 
     @classmethod
-    def open(cls, directory: Path, *, create: bool, busy_timeout_s: float) -> Database:
+    def open(
+        cls, directory: Path, *, create: bool, busy_timeout_s: float, durable: bool = False
+    ) -> Database:
         """The database in ``directory``, made and brought up to date where needed."""
         path = directory / FILE_NAME
         if not create and not path.exists():
@@ -51,17 +56,26 @@ class Database:
                 "`downroute serve` from live calls"
             )
         _make_directory(directory)
-        database = cls(directory, busy_timeout_s)
+        database = cls(directory, busy_timeout_s, durable=durable)
         try:
             # One process at a time: neither making the file nor the switch to WAL waits for a
             # second process by itself.
             with held(directory / "open.lock", "start of downroute", wait_s=busy_timeout_s):
                 _make_private(path)
                 database._bring_up_to_date()
+                if durable:
+                    _sync_directory(directory)
+            database._file = _identity(path)
         except BaseException:
             database.close()
             raise
         return database
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that was opened is still there. Where it was deleted or replaced SQLite
+        goes on writing to what nobody will ever find."""
+        return self._file is not None and _identity(self.path) == self._file
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -113,7 +127,7 @@ class Database:
             check_same_thread=False,
         )
         try:
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             # What is deleted is overwritten, not just unlinked: it may be somebody's words.
             connection.execute("PRAGMA secure_delete = ON")
         except sqlite3.Error:
@@ -152,7 +166,8 @@ class Database:
                 f"{self._busy_timeout_s:g} s; wait for it to end or use another store"
             )
         known = _ADVICE.get(primary) if primary is not None else None
-        return StoreError(f"{self.path}: {known or fault}" + (f" ({fault})" if known else ""))
+        kind = StoreDownError if primary in _DOWN else StoreError
+        return kind(f"{self.path}: {known or fault}" + (f" ({fault})" if known else ""))
 
 
 _ADVICE = {
@@ -165,6 +180,7 @@ _ADVICE = {
     sqlite3.SQLITE_NOTADB: "not a downroute store; use another store",
     sqlite3.SQLITE_TOOBIG: "one value is larger than SQLite can hold",
 }
+_DOWN = frozenset(_ADVICE) - {sqlite3.SQLITE_TOOBIG}
 
 
 def execute(
@@ -225,7 +241,7 @@ def _make_directory(directory: Path) -> None:
         directory.chmod(0o700)
     except OSError as fault:
         if not directory.is_dir():
-            raise StoreError(
+            raise StoreDownError(
                 f"{directory}: the store's folder cannot be made ({fault.strerror}); "
                 "use another store"
             ) from None
@@ -242,8 +258,32 @@ def _make_private(path: Path) -> None:
                 if file.stat().st_mode & 0o777 != 0o600:
                     file.chmod(0o600)
     except OSError as fault:
-        raise StoreError(
+        raise StoreDownError(
             f"{path}: cannot be made private to this user ({fault.strerror}); use another store"
+        ) from None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _sync_directory(directory: Path) -> None:
+    """Have the files' names on disk, too."""
+    try:
+        for folder in (directory, directory.parent):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as fault:
+        raise StoreDownError(
+            f"{directory}: its names cannot be brought to disk ({fault.strerror}); "
+            "put the store on a local disk"
         ) from None
 
 

@@ -6,10 +6,10 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from downroute.errors import StoreBusyError, StoreError
+from downroute.errors import StoreBusyError, StoreDownError
 
 _POLL_S = 0.05
 
@@ -24,21 +24,23 @@ def held(path: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
     Raises:
         StoreBusyError: another holder did not let go within ``wait_s`` seconds; ``what`` names
             the kind of holder in the message.
-        StoreError: the file cannot be made or locked.
+        StoreDownError: the file cannot be made or locked.
     """
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if os.fstat(file).st_mode & 0o777 != 0o600:
             os.fchmod(file, 0o600)
     except OSError as fault:
-        raise StoreError(
+        raise StoreDownError(
             f"{path}: cannot be written ({fault.strerror}); "
             "make the folder writable for this user or use another store"
         ) from None
     try:
         _acquire(file, path, what, time.monotonic() + wait_s)
-        os.ftruncate(file, 0)
-        os.pwrite(file, str(os.getpid()).encode(), 0)
+        with suppress(OSError):
+            # A courtesy to whoever waits; a full disk holds a lock as well as any other.
+            os.ftruncate(file, 0)
+            os.pwrite(file, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(file)
@@ -57,7 +59,7 @@ def _acquire(file: int, path: Path, what: str, deadline: float) -> None:
                 ) from None
             time.sleep(_POLL_S)
         except OSError as fault:
-            raise StoreError(
+            raise StoreDownError(
                 f"{path}: cannot be locked ({fault.strerror}); put the store on a local disk"
             ) from None
 

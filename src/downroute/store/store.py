@@ -63,17 +63,20 @@ class Store:
         create: bool = True,
         redaction: Redaction | None = None,
         busy_timeout_s: float = 10.0,
+        durable: bool = False,
     ) -> Store:
         """Open the store in ``directory``, making it where ``create`` allows.
 
         A folder made here has mode 0700, every file 0600 whatever the umask. ``redaction`` is
         what ``Bodies.REDACTED`` means in this store; ``busy_timeout_s`` how long a write waits
-        for other processes.
+        for other processes. ``durable``: what is written is on disk before the call returns.
 
         Raises:
             StoreError: it cannot be opened, is damaged, or was written by a newer downroute.
         """
-        database = Database.open(directory, create=create, busy_timeout_s=busy_timeout_s)
+        database = Database.open(
+            directory, create=create, busy_timeout_s=busy_timeout_s, durable=durable
+        )
         return cls(directory, database, redaction or Redaction())
 
     def add(
@@ -122,6 +125,11 @@ class Store:
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
             raise StoreError(f"{name!r} is no name of a lock; use lower-case letters")
         return held(self.directory / f"{name}.lock", name)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that was opened is still the one at its path."""
+        return self._database.in_place
 
     def close(self) -> None:
         self._database.close()

@@ -1,0 +1,74 @@
+"""What is on its way from the event loop to the log's thread, up to a bound."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+_LARGEST_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How much may wait to be written."""
+
+    rows: int = 20_000
+    bytes: int = 64 * 2**20
+
+
+Item = TypeVar("Item")
+
+
+class Backlog(Generic[Item]):
+    """Rows are counted from `take` until they are `done`: in the queue, and after it. ``rows`` and
+    ``bytes`` are what waits at the moment."""
+
+    def __init__(self, bound: Bound) -> None:
+        self.rows = 0
+        self.bytes = 0
+        self._bound = bound
+        self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._counting = threading.Lock()
+        self._closing = threading.Event()
+
+    def take(self, item: Item, size: int) -> bool:
+        """Take a row of ``size`` bytes; whether there was room for it."""
+        bound = self._bound
+        with self._counting:
+            full = self.rows >= bound.rows or (self.rows > 0 and self.bytes + size > bound.bytes)
+            if full or self._closing.is_set():
+                return False
+            self.rows += 1
+            self.bytes += size
+            self._items.put(item)
+        return True
+
+    def put(self, item: Item) -> None:
+        """Take what is no row, and always has room."""
+        self._items.put(item)
+
+    def done(self, rows: int, size: int) -> None:
+        """So many rows no longer wait, so many bytes are no longer held."""
+        with self._counting:
+            self.rows -= rows
+            self.bytes -= size
+
+    def close(self) -> None:
+        """Take no more."""
+        with self._counting:
+            self._closing.set()
+            self._items.put(None)
+
+    def gathered(self, timeout_s: float | None, collect_s: float) -> list[Item | None]:
+        """What has come in, after giving it ``collect_s`` to become more; ``None`` is the end."""
+        try:
+            items = [self._items.get(timeout=timeout_s)]
+        except queue.Empty:
+            return []
+        if collect_s:
+            self._closing.wait(collect_s)
+        while len(items) < _LARGEST_BATCH and not self._items.empty():
+            items.append(self._items.get())
+        return items
