@@ -71,6 +71,7 @@ class StoreSettings(Strict):
     bodies: Literal["none", "redacted", "full"] = "none"
     redact: list[Pattern] = Field(default_factory=list)
     """Further regular expressions that ``redacted`` removes."""
+    keep_days: float | None = Field(default=None, gt=0)
 
 
 class JudgeSettings(Strict):

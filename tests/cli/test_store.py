@@ -33,3 +33,15 @@ def test_a_purge_that_is_not_clear_deletes_nothing(folder, capsys, args):
     assert "--" in capsys.readouterr().err
     with Store.open(folder) as store:
         assert store.purge.kept().bodies == 1
+
+
+def test_what_has_expired_is_deleted_and_needs_to_be_said_when_it_does(folder, capsys):
+    assert main(["store", "purge", "--expired"]) == 2
+    assert "keep_days" in capsys.readouterr().err
+    (folder.parent / "downroute.yaml").write_text("store: {keep_days: 30}")
+    assert main(["store", "purge", "--expired"]) == 0
+    assert "deleted: 0 requests" in capsys.readouterr().out
+    (folder.parent / "downroute.yaml").write_text("store: {keep_days: 0.00000001}")
+    assert main(["store", "purge", "--expired"]) == 0
+    assert "deleted: 1 requests" in capsys.readouterr().out
+    assert all(b"Ishbel" not in file.read_bytes() for file in folder.iterdir())

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from downroute.config import StoreSettings
+from downroute.gateway.expiry import Expiry
+from downroute.records import Call
 from downroute.store import Store
 from downroute.store.redaction import DROPPED
 
@@ -77,3 +81,37 @@ def test_comments_follow_the_task_of_their_call_and_the_strictest_before_it_is_k
     wait_until(lambda: len(comments()) == 3)
     expected = {ids["triage"]: "said", ids["health"]: None, "call-" + "0" * 24: None}
     assert comments() == expected
+
+
+def test_what_was_kept_for_long_enough_is_deleted_while_the_gateway_runs(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    days = 0.2 / 86_400
+    gateway = start(None, f"store: {{bodies: full, keep_days: {days}}}")
+    sent = gateway.chat(chat_body("the whale is called Ishbel"), **{"x-session-id": "s-Ishbel"})
+
+    def gone() -> bool:
+        with Store.open(gateway.store) as store:
+            calls = list(store.calls.each(with_bodies=True))
+            return bool(calls) and calls[0].request is None and calls[0].session is None
+
+    wait_until(gone)
+    wait_until(lambda: any("expired_words_deleted" in r.message for r in caplog.records))
+    assert all(b"Ishbel" not in file.read_bytes() for file in gateway.store.iterdir())
+    (call,) = gateway.calls(1)
+    assert (call.id, call.cost_usd is not None) == (sent.said("call-id"), True)
+
+
+def test_of_several_workers_one_deletes_and_a_store_that_is_not_there_is_none_s_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Expiry(StoreSettings(path=tmp_path / "none")).delete(5.0)
+    assert "not_deleted" in caplog.text
+    with Store.open(tmp_path) as store:
+        store.calls.add([Call("c", "test", "m", request={"messages": []})], at=1.0)
+        with store.lock("purge"):
+            Expiry(StoreSettings(path=tmp_path)).delete(5.0)
+            assert store.purge.kept().bodies == 1
+        Expiry(StoreSettings(path=tmp_path)).delete(5.0)
+        assert store.purge.kept().bodies == 0

@@ -86,16 +86,3 @@ def test_redacted_bodies_keep_everything_but_what_the_patterns_find(tmp_path, ma
     data = all_bytes(tmp_path / "s")
     for word in (b"b.org", b"0100", b"41111111", b"Ishbel"):
         assert word not in data
-
-
-def test_bodies_can_be_dropped_by_time_and_person_and_leave_no_trace(tmp_path, make_call):
-    with Store.open(tmp_path / "s") as store:
-        words = {"messages": [{"role": "user", "content": SECRET * 50}]}
-        store.calls.add([make_call("old", request=words)], expires_at=100.0)
-        store.calls.add([make_call("theirs", request=words, subject="p7")], expires_at=900.0)
-        store.calls.add([make_call("kept", subject="p8")])
-        assert store.bodies.drop_expired(now=500.0) == 1
-        assert store.bodies.drop_subject("p7") == 1
-        assert b"Ishbel" not in all_bytes(tmp_path / "s")
-        kept = {c.id: c.request is not None for c in store.calls.each(with_bodies=True)}
-    assert kept == {"old": False, "theirs": False, "kept": True}

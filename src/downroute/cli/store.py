@@ -57,6 +57,9 @@ def purge(
         str | None,
         typer.Option(metavar="WHEN", help="What was said before 2026-11-01, or 30d ago."),
     ] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="What is kept for longer than store.keep_days.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="All that was said.")] = False,
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -68,18 +71,26 @@ def purge(
     """
     import time
 
+    from downroute import config as configuration
     from downroute.cli.report import instant
     from downroute.errors import StoreBusyError, UsageError
     from downroute.store import Store
 
-    if (subject is not None) + (before is not None) + everything != 1:
-        raise UsageError("say what to delete: one of --subject ID, --before WHEN, --all")
+    if (subject is not None) + (before is not None) + expired + everything != 1:
+        raise UsageError("say what to delete: one of --subject ID, --before WHEN, --expired, --all")
+    keep_days = configuration.load(config).store.keep_days if expired else None
+    if expired and keep_days is None:
+        raise UsageError(
+            "--expired needs `store: {keep_days: 30}` in downroute.yaml; else say --before 30d"
+        )
     moment = None if before is None else instant(before, time.time(), "--before")
     with Store.open(_folder(store, config), create=False) as opened:
         if subject is not None:
             purged = opened.purge.subject(subject)
         elif moment is not None:
             purged = opened.purge.before(moment)
+        elif keep_days is not None:
+            purged = opened.purge.expired(time.time() - keep_days * 86_400)
         else:
             purged = opened.purge.everything()
         path = opened.path

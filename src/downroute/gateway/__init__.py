@@ -28,6 +28,7 @@ log_store       the store as it writes it
 opened_store    the same as it opens it, and opens it again
 backlog         what waits to be written, up to a bound
 confirmations   replies that wait for their rows (log.durability: sync)
+expiry          what it has kept for long enough, deleted
 prices          rates the event loop may use without a look-up
 status          /health and /ready
 model_list      /v1/models

@@ -24,6 +24,7 @@ from downroute.gateway.config_file import ConfigFile, ConfigSource, Taking
 from downroute.gateway.confirmations import Confirmations
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.door import Door
+from downroute.gateway.expiry import Expiry
 from downroute.gateway.feedback import TakingFeedback
 from downroute.gateway.handler import Handler
 from downroute.gateway.log_lines import say
@@ -178,9 +179,9 @@ async def gateway(
         else:
             port = await server.start_on(listener)
         await asyncio.to_thread(log.start, _priced(settings, file.serving))
-        beside = [
-            asyncio.create_task(work) for work in (file.watch(), config.watch(), metrics.publish())
-        ]
+        expiry = Expiry(settings.store).watch()
+        works = (file.watch(), config.watch(), metrics.publish(), expiry)
+        beside = [asyncio.create_task(work) for work in works]
         try:
             yield Started(_url(host, port), file.serving, settings.store.path, log.fault)
         finally:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from downroute.prompts import request_digest
 from downroute.records import Call
-from downroute.store.database import Database
 from downroute.store.encoding import dump
 from downroute.store.redaction import Redaction
 
@@ -58,7 +57,6 @@ class BodyRow(NamedTuple):
     """The columns of one body, in the order of the table."""
 
     subject: str | None
-    expires_at: float | None
     request_digest: str | None
     request: str | None
     answer: str | None
@@ -74,9 +72,7 @@ class BodyRow(NamedTuple):
         return sum(len(text or "") for text in texts)
 
 
-def body_row(
-    call: Call, keep: Bodies, redaction: Redaction, expires_at: float | None
-) -> BodyRow | None:
+def body_row(call: Call, keep: Bodies, redaction: Redaction) -> BodyRow | None:
     """What ``keep`` allows to be kept of a call's words; ``None`` where that is nothing."""
     if keep is Bodies.NONE:
         return None
@@ -92,7 +88,6 @@ def body_row(
     altered = request != call.request or answer != call.answer
     return BodyRow(
         subject=call.subject,
-        expires_at=expires_at,
         request_digest=_digest(request),
         request=None if request is None else dump(request),
         answer=None if answer is None else dump(answer),
@@ -115,29 +110,6 @@ def allowed_error(error: str | None, keep: Bodies, redaction: Redaction) -> str 
     if error is None or keep is Bodies.FULL:
         return error
     return error.partition(":")[0] if keep is Bodies.NONE else redaction.text(error)
-
-
-class StoredBodies:
-    """The bodies that were kept."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def drop_expired(self, now: float) -> int:
-        """Delete the bodies whose time is over (Unix seconds); how many there were."""
-        return self._drop("expires_at <= ?", now)
-
-    def drop_subject(self, subject: str) -> int:
-        """Delete every body of one person; how many there were. The calls' figures stay."""
-        return self._drop("subject = ?", subject)
-
-    def _drop(self, condition: str, value: float | str) -> int:
-        with self._database.writing() as connection:
-            dropped = connection.execute(f"DELETE FROM bodies WHERE {condition}", (value,))
-        with self._database.reading() as connection:
-            # The write-ahead log still holds the pages as they were.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return dropped.rowcount
 
 
 def _digest(request: Any) -> str | None:

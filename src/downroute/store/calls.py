@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -58,16 +59,16 @@ class Calls:
         calls: Iterable[Call],
         keep: Bodies | str | Keeping = Bodies.FULL,
         *,
-        expires_at: float | None = None,
+        at: float | None = None,
     ) -> Added:
         """Add the calls whose id is not known yet, in one transaction per 1000.
 
-        ``calls`` is consumed lazily. ``keep`` says what of their words is kept, ``expires_at``
-        (Unix seconds) when `StoredBodies.drop_expired` may delete them. An error raised by
-        ``calls`` itself passes through after what came before it has been written.
+        ``calls`` is consumed lazily. ``keep`` says what of their words is kept; ``at`` (Unix
+        seconds, now where it is left out) is since when. An error raised by ``calls`` itself
+        passes through after what came before it has been written.
         """
         kept = keeping(keep)
-        rows = (self._rows(call, kept.of(call.task), expires_at) for call in calls)
+        rows = (self._rows(call, kept.of(call.task), at) for call in calls)
         new = known = 0
         for batch in batches(rows, weight=lambda row: row.bytes):
             with self._database.writing() as connection:
@@ -133,14 +134,17 @@ class Calls:
         with self._database.reading() as connection:
             return content_sample(connection, per_task, most)
 
-    def _rows(self, call: Call, keep: Bodies, expires_at: float | None) -> _CallRows:
+    def _rows(self, call: Call, keep: Bodies, at: float | None) -> _CallRows:
         def kept(error: str | None) -> str | None:
             return allowed_error(error, keep, self._redaction)
 
+        body = body_row(call, keep, self._redaction)
+        personal = body or call.error or call.subject or call.session or call.request_id
+        since = (time.time() if at is None else at) if personal else None
         return _CallRows(
-            call=call_row(call, kept(call.error)),
+            call=(*call_row(call, kept(call.error)), since),
             attempts=tuple(attempt_row(a, kept(a.error)) for a in call.attempts),
-            body=body_row(call, keep, self._redaction, expires_at),
+            body=body,
         )
 
     def _last(self) -> int:
@@ -162,7 +166,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[_CallRows]) -> int:
     execute_many(connection, _INSERT_ATTEMPT, attempts)
     bodies = [(n, *row.body) for n, row in numbered if row.body is not None]
     if bodies:
-        execute_many(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", bodies)
+        execute_many(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", bodies)
     return inserted
 
 
@@ -209,7 +213,7 @@ def _insert_statement(table: str, columns: tuple[str, ...], rule: str = "") -> s
     return f"INSERT {rule} INTO {table} ({', '.join(columns)}) VALUES ({places})"
 
 
-_INSERT_CALL = _insert_statement("calls", ("n", *CALL_COLUMNS), "OR IGNORE")
+_INSERT_CALL = _insert_statement("calls", ("n", *CALL_COLUMNS, "words_since"), "OR IGNORE")
 _INSERT_ATTEMPT = _insert_statement("attempts", ("call", "n", *ATTEMPT_COLUMNS))
 _SELECT_ATTEMPTS = (
     f"SELECT call, {', '.join(ATTEMPT_COLUMNS)} FROM attempts "

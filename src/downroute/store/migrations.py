@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 
 _USAGE = """
@@ -112,6 +113,19 @@ def key_names(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE calls ADD COLUMN key_name TEXT")
 
 
+def ages_of_words(connection: sqlite3.Connection) -> None:
+    """Since when the store holds what was said in a call (NULL: nothing any more), in a rejected
+    row, in what a recorded score is found by. Of what is there already, since now."""
+    connection.execute("DROP INDEX bodies_by_expiry")
+    connection.execute("ALTER TABLE bodies DROP COLUMN expires_at")
+    for table in ("calls", "rejected", "recorded"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN words_since REAL")
+        connection.execute(f"UPDATE {table} SET words_since = ?", (time.time(),))
+    connection.execute(
+        "CREATE INDEX calls_by_age ON calls (words_since) WHERE words_since IS NOT NULL"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     first_tables,
     grading_tables,
@@ -120,4 +134,5 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     request_ids,
     feedback,
     key_names,
+    ages_of_words,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from downroute.records import RecordedScore
@@ -53,12 +54,14 @@ class Recorded:
 def _row(score: RecordedScore) -> tuple[str | float | None, ...]:
     return (
         *(score.task, score.row, score.model, score.request_digest, score.answer_digest),
-        *(score.score, score.self_check),
+        *(score.score, score.self_check, time.time()),
     )
 
 
 _COLUMNS = "task, source_row, model, request_digest, answer_digest, score, self_check"
-_INSERT = f"INSERT OR IGNORE INTO recorded ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT = (
+    f"INSERT OR IGNORE INTO recorded ({_COLUMNS}, words_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _FIND = f"""
     SELECT {_COLUMNS} FROM recorded
     WHERE request_digest = ? AND model = ? AND answer_digest = ?

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 from downroute.records import BadRow
@@ -26,7 +27,8 @@ class Rejected:
             with self._database.writing() as connection:
                 for row in batch:
                     text = allowed_text(row.text, keep, self._redaction)
-                    execute(connection, _INSERT, (row.source, row.line, row.reason, text))
+                    values = (row.source, row.line, row.reason, text, time.time())
+                    execute(connection, _INSERT, values)
             count += len(batch)
         return count
 
@@ -52,4 +54,4 @@ class Rejected:
         return (BadRow(*row) for row in found)
 
 
-_INSERT = "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)"
+_INSERT = "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)"

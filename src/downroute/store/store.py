@@ -12,7 +12,7 @@ from typing import NamedTuple
 from downroute.errors import StoreError
 from downroute.records import BadRow, Call, RecordedScore
 from downroute.store.blinding import Blinding
-from downroute.store.bodies import Bodies, StoredBodies
+from downroute.store.bodies import Bodies
 from downroute.store.calls import Calls
 from downroute.store.database import Database
 from downroute.store.feedback import StoredFeedback
@@ -44,7 +44,6 @@ class Store:
         self.directory = directory
         self.path = database.path
         self.calls = Calls(database, redaction)
-        self.bodies = StoredBodies(database)
         self.recorded = Recorded(database)
         self.rejected = Rejected(database, redaction)
         self.journal = Journal(database)
