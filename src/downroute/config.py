@@ -7,17 +7,17 @@ Everything has a default, so the file may be absent. Secrets are named (``env:NA
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from downroute import yamlfile
 from downroute.errors import ConfigError
 from downroute.gateway_settings import GatewaySettings
+from downroute.store_settings import Keep, LogSettings, StoreSettings
 from downroute.upstream_settings import HttpUrl, Upstream
 from downroute.yamlfile import Strict
 
@@ -28,16 +28,7 @@ def _day(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _regular_expression(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as fault:
-        raise ValueError(f"{pattern!r} is no regular expression: {fault}") from None
-    return pattern
-
-
 Day = Annotated[str, BeforeValidator(_day)]
-Pattern = Annotated[str, AfterValidator(_regular_expression)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Excess = Annotated[float, Field(ge=0, lt=1)]
 
@@ -62,16 +53,6 @@ class Price(Strict):
     cached_input: float | None = Field(default=None, ge=0)
     source: str = "downroute.yaml"
     date: Day | None = None
-
-
-class StoreSettings(Strict):
-    """Where calls are kept, and how much of what was said in them by the gateway."""
-
-    path: Path = Path(".downroute")
-    bodies: Literal["none", "redacted", "full"] = "none"
-    redact: list[Pattern] = Field(default_factory=list)
-    """Further regular expressions that ``redacted`` removes."""
-    keep_days: float | None = Field(default=None, gt=0)
 
 
 class JudgeSettings(Strict):
@@ -115,14 +96,8 @@ class TaskSettings(Strict):
     failed_call: Literal["unscored", "fail"] = "unscored"
     """What a call is that never came through, after all retries."""
     guardrails: GuardrailSettings = GuardrailSettings()
-    bodies: Literal["none", "redacted", "full"] | None = None
+    bodies: Keep | None = None
     """What the gateway keeps of what is said in it; else as ``store.bodies``."""
-
-
-class LogSettings(Strict):
-    """When a call's row is written: beside the reply, or before it."""
-
-    durability: Literal["async", "sync"] = "async"
 
 
 class ServeSettings(Strict):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from downroute.config import StoreSettings
 from downroute.gateway.expiry import Expiry
 from downroute.records import Call
 from downroute.store import Store
 from downroute.store.redaction import DROPPED
+from downroute.store_settings import StoreSettings
 
 from .running import Start, wait_until
 from .upstream import chat_body

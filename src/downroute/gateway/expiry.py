@@ -7,10 +7,10 @@ import logging
 import threading
 import time
 
-from downroute.config import StoreSettings
 from downroute.errors import StoreBusyError, StoreError
 from downroute.gateway.log_lines import say
 from downroute.store import Store
+from downroute.store_settings import StoreSettings
 
 DAY_S = 86_400.0
 _MOST_OFTEN_S, _LEAST_OFTEN_S = 1.0, 3600.0

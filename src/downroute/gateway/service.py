@@ -179,8 +179,7 @@ async def gateway(
         else:
             port = await server.start_on(listener)
         await asyncio.to_thread(log.start, _priced(settings, file.serving))
-        expiry = Expiry(settings.store).watch()
-        works = (file.watch(), config.watch(), metrics.publish(), expiry)
+        works = (file.watch(), config.watch(), metrics.publish(), Expiry(settings.store).watch())
         beside = [asyncio.create_task(work) for work in works]
         try:
             yield Started(_url(host, port), file.serving, settings.store.path, log.fault)
