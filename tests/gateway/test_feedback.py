@@ -17,6 +17,7 @@ from downroute.store import Feedback, Keeping, Store
 
 from .running import PATIENCE_S, Gateway, Start, wait_until
 from .test_call_log import Door, prices, row
+from .test_keys import serve
 from .upstream import chat_body
 
 CALL = "call-" + "0f" * 12
@@ -112,6 +113,17 @@ def test_what_is_no_feedback_is_refused_with_the_member_that_is_wrong(
 def test_an_official_client_raises_its_own_error_for_a_refusal(start: Start) -> None:
     with pytest.raises(openai.BadRequestError, match="call_id"):
         start().client().post("/feedback", cast_to=object, body={"score": 1})
+
+
+def test_where_there_are_keys_feedback_needs_one_and_is_by_its_name_unless_it_says_whose(
+    start: Start,
+) -> None:
+    gateway, key = serve(start)
+    for said in ({"call_id": CALL, "score": 1}, {"call_id": CALL, "score": 0, "grader": "ada"}):
+        body, named = json.dumps(said).encode(), {"authorization": f"Bearer {key}"}
+        assert gateway.request("POST", "/v1/feedback", body).status == 401
+        assert gateway.request("POST", "/v1/feedback", body, named).status == 202
+    assert {f.grader: f.score for f in kept(gateway.store, 2)} == {"app": 1.0, "ada": 0.0}
 
 
 def test_feedback_waits_while_the_store_cannot_be_written_and_comes_after_its_call(

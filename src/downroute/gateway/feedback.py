@@ -34,7 +34,7 @@ class TakingFeedback:
         self._log = log
 
     async def reply(self, request: Request) -> Reply:
-        said = read_feedback(request.body, time.time())
+        said = read_feedback(request.body, time.time(), request.key.name if request.key else "")
         if isinstance(said, Refusal):
             return said.reply()
         if not self._log.add_feedback(said):
@@ -46,9 +46,9 @@ class TakingFeedback:
         return Reply(202, (JSON_TYPE,), json_text.encode(taken))
 
 
-def read_feedback(body: bytes, at: float) -> Feedback | Refusal:
-    """The feedback in a request's body, given at Unix second ``at``. Members that are null count
-    as absent."""
+def read_feedback(body: bytes, at: float, grader: str = "") -> Feedback | Refusal:
+    """The feedback in a request's body, given at Unix second ``at``; by ``grader`` where it does
+    not say. Members that are null count as absent."""
     try:
         value = json_text.decode(body)
     except ValueError as fault:
@@ -69,7 +69,7 @@ def read_feedback(body: bytes, at: float) -> Feedback | Refusal:
     score = _score(given)
     if isinstance(score, Refusal):
         return score
-    return Feedback(call, score, at, given.get("grader", ""), given.get("comment"))
+    return Feedback(call, score, at, given.get("grader", grader), given.get("comment"))
 
 
 def _score(given: Mapping[str, Json]) -> float | Refusal:
