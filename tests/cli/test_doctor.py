@@ -1,7 +1,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -181,3 +181,25 @@ def test_judges_traces_and_the_sandbox_are_looked_at(downroute, configured, monk
     assert checks["judge large"][0][0] == "ok" and "traces" not in checks
     ((state, says),) = checks["sandbox"]
     assert state == "warn" and "bubblewrap" in says
+
+
+def test_keys_that_end_and_an_admin_key_that_is_none_are_said(downroute, configured, monkeypatch):
+    def digest(n):
+        return f"sha256:{n:064}"
+
+    assert "whoever is on this machine" in found(downroute)[1]["keys"][0][1]
+    soon = (datetime.now(UTC) + timedelta(days=3, hours=1)).isoformat()
+    entries = {
+        "soon": {"digest": digest(1), "expires": soon},
+        "old": {"digest": digest(2), "expires": "2026-01-01"},
+        "gone": {"digest": digest(3), "revoked": True},
+    }
+    gateway = {"admin_key": "env:ADMIN", "keys": entries}
+    written = (configured / "downroute.yaml").read_text()
+    (configured / "downroute.yaml").write_text(f"{written}gateway: {json.dumps(gateway)}\n")
+    monkeypatch.setenv("ADMIN", "short")
+    code, checks, _ = found(downroute)
+    assert code == 1 and checks["keys"] == [("ok", "1 of 3 let in")]
+    assert checks["key soon"] == [("warn", "ends in 3 days")]
+    ((state, says),) = checks["admin key"]
+    assert state == "fail" and "16 characters" in says and "key old" not in checks

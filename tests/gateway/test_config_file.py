@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import threading
 import time
@@ -15,10 +16,10 @@ import pytest
 
 from downroute import config
 from downroute.cli.pricing import price_table
-from downroute.gateway.config_file import ConfigSource
+from downroute.gateway.config_file import ConfigFile, ConfigSource, Taking
 from downroute.gateway.service import gateway
 
-from .running import Gateway, Loop, wait_until
+from .running import PATIENCE_S, Gateway, Loop, wait_until
 from .upstream import Answered, Upstream, chat_body, plain, stream
 
 ONE = """
@@ -217,9 +218,80 @@ def test_calls_under_way_end_as_they_began_while_settings_change(
     assert len(followed.gateway.calls(len(statuses))) == len(statuses)
 
 
-def test_without_a_source_nothing_is_watched() -> None:
-    from downroute.gateway.config_file import ConfigFile
+KEY = "sk-downroute-" + "7" * 64
+DIGEST = "sha256:" + hashlib.sha256(KEY.encode()).hexdigest()
 
+
+def test_a_key_is_revoked_even_where_the_rest_cannot_be_served(followed: Followed) -> None:
+    gateway = followed.gateway
+
+    def status() -> int:
+        return gateway.chat(chat_body(), authorization=f"Bearer {KEY}").status
+
+    keys = f"gateway: {{keys: {{a: {{digest: '{DIGEST}'}}, b: {{digest: 'sha256:{'0' * 64}'}}}}}}\n"
+    followed.write(followed.text + keys)
+    followed.reread()
+    wait_until(lambda: gateway.chat(chat_body()).status == 401)
+    assert status() == 200
+    followed.write(
+        followed.text.replace("file:key", "env:NOT_SET")
+        + keys.replace(f"'{DIGEST}'", f"'{DIGEST}', revoked: true")
+    )
+    followed.reread()
+    wait_until(lambda: status() == 401)
+    assert gateway.ready() == {"status": "ready"}
+
+
+def test_another_admin_key_in_its_file_is_taken(followed: Followed) -> None:
+    file = followed.file.with_name("admin")
+    file.write_text("the-first-admin-key")
+    followed.write(followed.text + "gateway: {admin_key: file:admin}\n")
+
+    def status(key: str) -> int:
+        given = {"authorization": f"Bearer {key}"}
+        return followed.gateway.request("GET", "/metrics", headers=given).status
+
+    wait_until(lambda: (status("the-first-admin-key"), status("another")) == (200, 401))
+    file.write_text("the-second-admin-key")
+    wait_until(
+        lambda: (status("the-first-admin-key"), status("the-second-admin-key")) == (401, 200)
+    )
+    file.write_text("short")
+    wait_until(lambda: followed.gateway.request("GET", "/ready").status == 200)
+    time.sleep(0.6)
+    assert (status("the-second-admin-key"), status("short")) == (200, 401)
+
+
+def test_what_changes_while_the_last_change_is_prepared_is_not_missed(tmp_path: Path) -> None:
+    file, read, taken = tmp_path / "downroute.yaml", [], []
+    file.write_text("margin: 0.01\n")
+
+    def prepare(settings: config.Settings) -> Taking:
+        read.append(settings.margin)
+        if len(read) == 1:
+            file.write_text("margin: 0.03\n")
+
+        def take() -> None:
+            taken.append(settings.margin)
+            if settings.margin == 0.03:
+                over.set()
+
+        return take
+
+    async def follow() -> None:
+        source = ConfigSource(file, lambda: config.load(file))
+        followed = ConfigFile(source.load(), source, prepare)
+        file.write_text("margin: 0.02\n")
+        watching = asyncio.create_task(followed.watch())
+        await asyncio.wait_for(over.wait(), PATIENCE_S)
+        watching.cancel()
+
+    over = asyncio.Event()
+    asyncio.run(follow())
+    assert taken == [0.02, 0.03]
+
+
+def test_without_a_source_nothing_is_watched() -> None:
     async def over() -> None:
         await ConfigFile(config.Settings(), None, lambda _: lambda: None).watch()
 

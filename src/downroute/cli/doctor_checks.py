@@ -14,6 +14,7 @@ from pathlib import Path
 
 from downroute import config as configuration
 from downroute.cli.doctor_finding import Finding
+from downroute.cli.doctor_keys import keys
 from downroute.cli.doctor_tools import judges, sandbox, traces
 from downroute.cli.doctor_upstreams import Upstreams, ask_upstreams
 from downroute.cli.policy import off_file, policy_text, remarks_on
@@ -51,7 +52,7 @@ def examine(config: Path | None, policy: Path | None, store: Path | None) -> lis
     path = policy or settings.policy
     findings += _policy(path, settings, folder)
     findings += _prices(settings, _models(settings, path))
-    findings += [*judges(settings), *sandbox(), *traces(settings)]
+    findings += [*keys(settings), *judges(settings), *sandbox(), *traces(settings)]
     return findings
 
 

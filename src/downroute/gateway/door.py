@@ -10,7 +10,7 @@ import hmac
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from downroute.config import read_secret
@@ -19,7 +19,7 @@ from downroute.gateway import json_text
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.headers import CREDENTIALS
 from downroute.gateway.keys import PREFIX, Key, digest_of, keys_by_digest
-from downroute.gateway.message import Headers, Reply, Request
+from downroute.gateway.message import Reply, Request
 from downroute.gateway.rate import Cells, wait_s
 from downroute.gateway.refused import refused
 from downroute.gateway_settings import GatewaySettings
@@ -58,7 +58,7 @@ class Door:
         the former admin key that counts, but the new keys do."""
         self._keys = keys_by_digest(settings.keys)
         self._closed = bool(self._keys) or self._admin is not None
-        self._admin = _admin_digest(settings.admin_key, self._environment)
+        self._admin = admin_digest(settings.admin_key, self._environment)
         self._closed = bool(self._keys) or self._admin is not None
 
     def admit(self, request: Request, path: str) -> Request | Reply:
@@ -88,20 +88,22 @@ class Door:
 
     def _is_admin(self, request: Request) -> bool:
         admin, found = self._admin, False
-        for token in _tokens(request.headers):
-            found |= admin is not None and hmac.compare_digest(digest_of(token), admin)
+        for name, value in request.headers:
+            token = _token(name, value) if name in CREDENTIALS else None
+            if token is not None and admin is not None:
+                found |= hmac.compare_digest(digest_of(token), admin)
         return found
 
     def _with_key(self, request: Request) -> Request | Reply:
-        keys, key, given = self._keys, None, False
-        for token in _tokens(request.headers):
-            given = True
-            digest = digest_of(token)
-            key = keys.get(digest)
-            if key is not None:
-                break
+        onward, key, digest = [], None, b""
+        for pair in request.headers:
+            if pair[0] not in CREDENTIALS:
+                onward.append(pair)
+            elif key is None and (token := _token(*pair)) is not None:
+                digest = digest_of(token)
+                key = self._keys.get(digest)
         if key is None:
-            return _unknown(request, _WRONG if given else _MISSING)
+            return _unknown(request, _WRONG if digest else _MISSING)
         if key.revoked:
             return _unknown(request, f"the key '{key.name}' has been revoked")
         if key.expires_at is not None and time.time() >= key.expires_at:
@@ -117,7 +119,6 @@ class Door:
             if isinstance(found, Refusal):
                 return refused(request, found)
             body = found
-        onward = [pair for pair in request.headers if pair[0] not in CREDENTIALS]
         return Request(request.method, request.path, onward, body, request.target, key)
 
 
@@ -125,15 +126,12 @@ _MISSING = "this gateway wants a key: `Authorization: Bearer KEY`, or `x-api-key
 _WRONG = f"the key is not known here; this gateway's begin with {PREFIX}"
 
 
-def _tokens(headers: Headers) -> Iterator[str]:
-    """Everything the client offers as a key."""
-    for name, value in headers:
-        if name == "authorization":
-            scheme, _, token = value.strip().partition(" ")
-            if scheme.lower() == "bearer":
-                yield token.strip()
-        elif name in CREDENTIALS:
-            yield value.strip()
+def _token(name: str, value: str) -> str | None:
+    """What the client offers as a key in one of its headers."""
+    if name != "authorization":
+        return value.strip()
+    scheme, _, token = value.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _unmistakable(body: bytes) -> bytes | Refusal:
@@ -165,7 +163,8 @@ def _too_many(request: Request, key: Key, left_s: float) -> Reply:
     return refused(request, refusal, [("retry-after", str(after_s))])
 
 
-def _admin_digest(reference: str | None, environment: Mapping[str, str]) -> bytes | None:
+def admin_digest(reference: str | None, environment: Mapping[str, str]) -> bytes | None:
+    """Of the admin key that ``reference`` names; raises as `Door`."""
     secret = read_secret(reference, environment)
     if secret is None:
         return None

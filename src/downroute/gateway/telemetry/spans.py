@@ -59,6 +59,7 @@ class Spans:
         facts = {
             names.CALL_ID: call.id,
             names.REQUEST_ID: call.request_id,
+            names.KEY_NAME: call.key_name,
             names.TASK: call.task,
             names.DECISION: call.decision.value if call.decision else None,
             names.REASON: call.reason,
