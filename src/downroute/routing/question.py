@@ -83,7 +83,9 @@ def question_lines(reading: Reading) -> float:
 
 def sentences(reading: Reading) -> float:
     text = reading.question
-    return float(sum(text.count(mark) for mark in (". ", "? ", "! ", ".\n", "?\n", "。")) + 1)
+    ends = sum(text.count(f"{m} ") + text.count(f"{m}\n") for m in ".?" if m in text)
+    ends += text.count("! ") if "!" in text else 0
+    return float(ends + (0 if text.isascii() else text.count("。")) + 1)
 
 
 def options(reading: Reading) -> float:
@@ -107,6 +109,8 @@ def formulas(reading: Reading) -> float:
 
 def has_code(reading: Reading) -> float:
     text = reading.question[:LONGEST]
+    if "\n" not in text:
+        return float("```" in text or _CODE.match(text) is not None)
     if not any(word in text for word in _CODE_WORDS):
         return 0.0
     return float(_CODE.search(text) is not None)
