@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from itertools import pairwise
 
 import pytest
@@ -136,3 +138,31 @@ def test_log_probabilities_leave_a_reply_with_half_an_emoji_too() -> None:
 )
 def test_of_an_error_only_its_code_is_taken(body: bytes, code: str | None) -> None:
     assert error_code(body) == code
+
+
+def _by_the_standard(stream: bytes) -> list[bytes]:
+    """Events cut and read line by line, without a shortcut."""
+    events, lines = [], []
+    for line in re.split(rb"\r\n|\n|\r", stream):
+        if line:
+            lines.append(line)
+        else:
+            data = [each[5:].removeprefix(b" ") for each in lines if each[:5] == b"data:"]
+            events.append(b"\n".join(data) if data else None)
+            lines = []
+    return [event for event in events if event is not None]
+
+
+def test_shortcuts_read_what_line_by_line_reading_reads():
+    draw = random.Random(5)
+    parts = [b"data: ", b"data:", b"a", b"{}", b"\n", b"\n\n", b"\r\n", b"\r", b": note", b"data"]
+    for _ in range(3000):
+        stream = b"".join(draw.choices(parts, k=draw.randint(1, 12))) + b"\n\n"
+        splitter, found = EventSplitter(), []
+        at = 0
+        while at < len(stream):
+            size = draw.randint(1, len(stream))
+            found += splitter.feed(stream[at : at + size])
+            at += size
+        told = [data for event in found if (data := payload(event)) is not None]
+        assert told == _by_the_standard(stream), stream

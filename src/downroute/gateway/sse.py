@@ -33,6 +33,10 @@ class EventSplitter:
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The events that ``chunk`` completes."""
+        if not self._rest and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+            # As nearly every chunk comes.
+            yield from _lines_apart(chunk)
+            return
         searched = max(0, len(self._rest) - _LONGEST_END)
         data = self._rest + chunk
         start = 0
@@ -51,8 +55,19 @@ class EventSplitter:
         return self._rest
 
 
+def _lines_apart(chunk: bytes) -> list[bytes]:
+    """Whole events whose lines end in LF alone."""
+    if chunk.find(b"\n\n") == len(chunk) - 2:
+        return [chunk]
+    return [event + b"\n\n" for event in chunk.split(b"\n\n")[:-1]]
+
+
 def payload(event: bytes) -> bytes | None:
     """The data of an event; ``None`` where it has none (a comment, say)."""
+    end = len(event) - 2
+    plain = event[:6] == b"data: " and event.find(b"\n\n") == event.find(b"\n") == end
+    if plain and b"\r" not in event:
+        return event[6:end]
     data = [line[5:].removeprefix(b" ") for line in event.splitlines() if line[:5] == b"data:"]
     return b"\n".join(data) if data else None
 
@@ -89,10 +104,10 @@ class ChunkReader:
             self.kept.append(data)
         finished = _FINISHED.search(data) is not None
         self._finished |= finished
-        usage = _object(data) if _USAGE.search(data) else {}
+        usage = _object(data) if b'"usage"' in data and _USAGE.search(data) else {}
         if finished or usage or not self._telling:
             self._telling.append(data)
-        if _ERROR.search(data):
+        if b'"error"' in data and _ERROR.search(data):
             self.error = self.error or _object(data).get("error")
         if usage and usage.get("choices") == [] and self._hide_usage:
             return b""
