@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -101,8 +101,11 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[Serving]:
+def serving(folder: Path, *arguments: str, limit: str = "") -> Iterator[Serving]:
+    """``limit`` are options of the shell's ``ulimit`` under which it is started."""
     command = [sys.executable, "-m", "downroute", "serve", "--port", "0", *arguments]
+    if limit:
+        command = ["sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *command]
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -126,6 +129,44 @@ def test_it_says_where_it_listens_and_what_it_does(tmp_path: Path, upstream: str
         digest = reply.headers["x-downroute-policy"]
         assert f"routing 1 route · policy {digest} · switched off" in gateway.line
         assert gateway.line.rstrip().endswith("store elsewhere")
+
+
+def health(sockets: list[socket.socket]) -> list[bytes]:
+    """What each connection is answered, none of them ended before all have asked."""
+    for each in sockets:
+        each.sendall(b"GET /health HTTP/1.1\r\nhost: g\r\n\r\n")
+    return [each.recv(4096)[:12] for each in sockets]
+
+
+def test_it_holds_more_connections_than_it_was_given_files_at_first(
+    tmp_path: Path, upstream: str
+) -> None:
+    with ExitStack() as stack:
+        gateway = stack.enter_context(serving(tmp_path, "--upstream", upstream, limit="-Sn 64"))
+        address = ("127.0.0.1", gateway.port)
+        many = [
+            stack.enter_context(socket.create_connection(address, PATIENCE_S)) for _ in range(150)
+        ]
+        assert health(many) == [b"HTTP/1.1 200"] * 150
+
+
+def test_where_it_may_open_no_more_files_it_serves_on_with_those_it_has(
+    tmp_path: Path, upstream: str
+) -> None:
+    with ExitStack() as stack:
+        gateway = stack.enter_context(
+            serving(tmp_path, "--upstream", upstream, limit="-Sn 64; ulimit -Hn 64")
+        )
+        address = ("127.0.0.1", gateway.port)
+        first = [stack.enter_context(socket.create_connection(address)) for _ in range(8)]
+        assert health(first) == [b"HTTP/1.1 200"] * 8
+        with ExitStack() as others:
+            for _ in range(100):
+                others.enter_context(socket.create_connection(address))
+            time.sleep(0.3)
+            assert health(first) == [b"HTTP/1.1 200"] * 8
+        time.sleep(0.3)
+        assert gateway.call().status == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -85,6 +85,7 @@ def serve(
     from downroute.cli.pricing import price_table
     from downroute.cli.serve_open import refuse_open, say_open
     from downroute.config import DEFAULT_PATH, load
+    from downroute.gateway import open_files
     from downroute.gateway.config_file import ConfigSource
     from downroute.gateway.log_lines import to_stderr
     from downroute.gateway.service import serve_until_stopped
@@ -110,6 +111,7 @@ def serve(
     if workers is not None and listen_fd is None:
         _supervise(address, port, workers)
         return
+    open_files.raise_limit()
     serve_until_stopped(
         settings,
         policy or settings.policy,

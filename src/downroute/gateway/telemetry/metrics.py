@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from downroute.gateway import open_files
 from downroute.gateway.call_log import CallLog
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.message import Reply, Request
@@ -99,9 +100,8 @@ class Metrics:
         numbers.show(names.TASKS, len(asyncio.all_tasks()))
         numbers.show(names.WORKERS, 1)
         numbers.show(names.MEMORY, _memory_bytes())
-        open_files = _open_files()
-        if open_files is not None:
-            numbers.show(names.OPEN_FILES, open_files)
+        if (files := open_files.count()) is not None:
+            numbers.show(names.OPEN_FILES, files)
         numbers.show(names.BUILD, 1, self._build)
         return numbers
 
@@ -111,14 +111,6 @@ class Metrics:
             numbers.count(names.HTTP_REQUESTS, labels, times)
         numbers.count(names.LOST, (), self._log.lost)
         numbers.count(names.CPU, (), time.process_time())
-
-
-def _open_files() -> int | None:
-    """By Linux's /proc; ``None`` elsewhere."""
-    try:
-        return sum(1 for _ in Path("/proc/self/fd").iterdir())
-    except OSError:
-        return None
 
 
 def _memory_bytes() -> int:
