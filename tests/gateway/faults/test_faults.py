@@ -31,6 +31,7 @@ from downroute.records import Call, Decision, Purpose
 from downroute.store import Store
 
 from ..running import PATIENCE_S, Got, Loop, wait_until
+from . import table
 from .cases import FAULTS, LARGE_BYTES, Gets
 from .raw_upstream import RawUpstream, Script, Shape, Unanswering, chat, chunked, messages, said
 
@@ -317,6 +318,11 @@ def events_in(body: bytes) -> list[bytes]:
     """The events of a stream, comments left out."""
     cut = body.replace(b"\r\n", b"\n").split(b"\n\n")
     return [event for event in cut if event.strip() and not event.startswith(b":")]
+
+
+def test_the_documentation_says_what_each_fault_comes_to() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "robustness.md").read_text(encoding="utf-8")
+    assert [row for row in (table.HEAD, *table.rows()) if row not in page] == []
 
 
 def test_each_call_is_one_row_and_nothing_is_left_open(stage: Stage, ran: dict[str, Ran]) -> None:
