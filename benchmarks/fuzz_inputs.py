@@ -84,13 +84,18 @@ MESSAGES = (
         "stream": True,
     },
 )
-OTHERS = ({"model": "large", "input": ["a", "b"]}, {"call_id": "call-1", "score": 1})
+EMBEDDED = ({"model": "large", "input": ["a", "b"]},)
+CALL = "call-0123456789abcdef01234567"
+FEEDBACK = (
+    {"call_id": CALL, "score": 0.5, "grader": "ann", "comment": "no invoice"},
+    {"call_id": CALL, "verdict": "good"},
+)
 PATHS = {
     "/v1/chat/completions": CHAT,
     "/v1/messages": MESSAGES,
     "/v1/route": CHAT,
-    "/v1/embeddings": OTHERS,
-    "/v1/feedback": OTHERS,
+    "/v1/embeddings": EMBEDDED,
+    "/v1/feedback": FEEDBACK,
     "/v1/messages/count_tokens": MESSAGES,
 }
 ODD_VALUES = (

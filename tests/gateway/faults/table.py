@@ -1,6 +1,5 @@
 """The faults and what a client gets of each, in words, as `docs/robustness.md` has them."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator
