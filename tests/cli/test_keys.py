@@ -126,6 +126,24 @@ def test_a_broken_or_locked_file_is_left_alone(run: Run) -> None:
     assert run.file.read_text() == "upstreams: ["
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "# to be written\n",
+        "gateway: {keys: {}}   # none yet\n",
+        "gateway:\n  admin_key: env:ADMIN   # rotated\n# the end\n",
+        "# no end of line",
+        "{}  # empty\n",
+    ],
+)
+def test_comments_stay_whatever_stands_beside_them(run: Run, written: str) -> None:
+    run.file.write_text(written)
+    run.create("app")
+    comments = [line.partition("#")[2] for line in written.splitlines() if "#" in line]
+    assert all(comment in run.file.read_text() for comment in comments)
+    assert "app" in config.load(run.file).gateway.keys
+
+
 def test_a_link_stays_one(run: Run, tmp_path: Path) -> None:
     real = tmp_path / "real.yaml"
     real.write_text(FILE)

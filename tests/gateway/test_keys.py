@@ -9,8 +9,13 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from downroute.gateway.door import Door
 from downroute.gateway.keys import PREFIX, new_key
+from downroute.gateway.message import Reply, Request
+from downroute.gateway_settings import GatewaySettings
 
 from .anthropic_upstream import plain_message
 from .running import Gateway, Got, Start
@@ -190,6 +195,28 @@ def test_a_body_that_names_two_models_reaches_nobody_with_the_other(
     assert (got.status, got.json["error"]["code"]) == (400, "ambiguous_model")
 
 
+NAMES = st.sampled_from(["model", "Model", "MODEL", "mod\\u0065l", "messages", "x", "models"])
+
+
+@given(st.lists(st.tuples(NAMES, st.sampled_from(['"large"', '"huge"', "1", "[]"])), max_size=5))
+def test_whatever_a_body_says_nobody_reads_another_model_in_it(
+    members: list[tuple[str, str]],
+) -> None:
+    key = new_key()
+    entry = {"digest": digest(key), "models": ["large"]}
+    door = Door(GatewaySettings.model_validate({"keys": {"app": entry}}))
+    text = "{" + ", ".join(f'"{name}": {value}' for name, value in members) + "}"
+    headers = [("authorization", f"Bearer {key}")]
+    request = Request("POST", "/v1/chat/completions", headers, text.encode())
+    admitted = door.admit(request, "/chat/completions")
+    if isinstance(admitted, Reply):
+        assert admitted.status in (400, 403)
+        return
+    pairs = json.loads(admitted.body, object_pairs_hook=list)
+    read = [value for name, value in pairs if name.lower() in ("model", "models")]
+    assert read == [json.loads(text)["model"]] if '"mod' in text else read == []
+
+
 def test_a_key_for_one_task_declares_it(start: Start) -> None:
     gateway, key = serve(start, SWITCH, tasks=["triage"])
     got = ask(gateway, key)
@@ -232,8 +259,8 @@ def test_what_tells_about_the_gateway_wants_the_admin_key(start: Start) -> None:
     for path in ("/health", "/ready", "/openapi.json"):
         assert gateway.request("GET", path).status == 200
     assert gateway.ready() == {"status": "ready"}
-    for given in ({}, {"authorization": f"Bearer {key}"}):
-        assert gateway.request("GET", "/metrics", headers=given).status == 401
+    for headers in ({}, {"authorization": f"Bearer {key}"}):
+        assert gateway.request("GET", "/metrics", headers=headers).status == 401
     admin = {"authorization": f"Bearer {ADMIN}"}
     assert b"downroute_calls_total" in gateway.request("GET", "/metrics", headers=admin).body
     assert gateway.request("GET", "/ready", headers=admin).json["mode"] == "observing"

@@ -25,6 +25,7 @@ FOUND = {
     "sk-proj-abcdEFGH1234567890_abc": "[key]",
     "Authorization: Bearer abc.def-12345678": "Authorization: Bearer [key]",
     "AKIAIOSFODNN7EXAMPLE": "[key]",
+    "sk-downroute-" + "0a" * 32: "[key]",
     "api_key = 'abc12345678'": "api_key = '[key]'",
     "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----": "[key]",
     "data:image/png;base64," + "iVBOR" * 100 + "==": "data:image/png;base64,[data]",

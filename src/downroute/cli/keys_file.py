@@ -74,8 +74,11 @@ def _rewrite(path: Path, change: Callable[[CommentedMap], None]) -> None:
         text = _read(path)
         config.parse(text, str(path))
         tree = yamlfile.parse(text, str(path))
+        # Comments belong to what they stand beside; where there is nothing, they belong to nobody.
+        lines = text.splitlines()
+        kept = lines if all(line.strip()[:1] in ("", "#") for line in lines) else []
         change(tree)
-        changed = yamlfile.dump(tree)
+        changed = "".join(f"{line}\n" for line in kept) + yamlfile.dump(tree)
         config.parse(changed, str(path))
         if changed != text:
             _write(path, changed)

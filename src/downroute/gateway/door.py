@@ -28,6 +28,8 @@ OPEN = frozenset({"/health", "/ready", "/openapi.json"})
 """For whoever looks after the process. What /ready tells beyond that it is ready is for the
 admin."""
 ADMIN = frozenset({"/metrics"})
+_OTHER_MODELS = ("models", "fallbacks")
+"""Members by which some upstreams, which route by themselves, are told of further models."""
 _ASKS = ("www-authenticate", 'Bearer realm="downroute"')
 _SHORTEST_ADMIN_KEY = 16
 
@@ -136,12 +138,17 @@ def _token(name: str, value: str) -> str | None:
 
 def _unmistakable(body: bytes) -> bytes | Refusal:
     """A JSON body that nobody can read as one for another model than we do: of a member that
-    stands there twice the one we read, and none that differs from it in case."""
+    stands there twice the one we read, none that differs from it in case, none that names
+    others."""
     try:
         members = json_text.fields(body)
     except ValueError:
         # No JSON object: whoever reads it next says so, or finds no model in it.
         return body
+    others = next((name for name in _OTHER_MODELS if name in members), None)
+    if others is not None:
+        message = f"a key limited to some models may not name others in '{others}'"
+        return Refusal(403, message, param=others, code="model_not_allowed")
     twins = [name for name in members if name != "model" and name.lower() == "model"]
     if twins:
         message = f"'{twins[0]}' beside 'model' could be read as the model; leave it out"
