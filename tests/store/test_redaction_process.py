@@ -12,8 +12,9 @@ import pytest
 
 from downroute.records import Answer
 from downroute.store import Redaction, Store
-from downroute.store.own_patterns import OwnPatterns
-from downroute.store.redaction import DROPPED
+from downroute.store.redaction import DROPPED, LONGEST_HERE
+from downroute.store.redaction_process import RedactionProcess
+from downroute.store.redaction_rules import redacted
 
 ENDLESS = "(a+)+$"
 TRAP = "a" * 60 + "!"
@@ -21,21 +22,21 @@ TRAP = "a" * 60 + "!"
 
 @pytest.fixture
 def endless():
-    patterns = OwnPatterns(["ORD-[0-9]+", ENDLESS])
+    patterns = RedactionProcess(["ORD-[0-9]+", ENDLESS])
     yield patterns
     patterns.close()
 
 
 def test_a_pattern_that_does_not_end_costs_its_text_and_no_other(endless):
-    assert endless.replaced("ORD-17 😀 \ud83d") == "[custom] 😀 \ud83d"
-    assert endless.replaced(TRAP) is None
-    assert endless.replaced("ORD-18") == "[custom]"
+    assert endless.redacted("ORD-17 😀 \ud83d") == "[custom] 😀 \ud83d"
+    assert endless.redacted(TRAP) is None
+    assert endless.redacted("ORD-18") == "[custom]"
 
 
 def test_other_threads_run_while_a_pattern_does_not_end(endless):
-    endless.replaced("")
+    endless.redacted("")
     turns, done = 0, threading.Event()
-    thread = threading.Thread(target=lambda: (endless.replaced(TRAP), done.set()))
+    thread = threading.Thread(target=lambda: (endless.redacted(TRAP), done.set()))
     thread.start()
     while not done.is_set():
         time.sleep(0.001)
@@ -46,30 +47,30 @@ def test_other_threads_run_while_a_pattern_does_not_end(endless):
 
 def test_a_long_text_is_given_longer_and_comes_back_whole(endless):
     text = "some ORD-1 words " * 60_000
-    assert endless.replaced(text) == text.replace("ORD-1", "[custom]")
+    assert endless.redacted(text) == text.replace("ORD-1", "[custom]")
 
 
 def test_beyond_what_may_be_wasted_in_a_minute_texts_are_dropped_untried():
     told = []
-    patterns = OwnPatterns([ENDLESS], patience_s=0.3, dropped=lambda: told.append(1))
+    redaction = Redaction([ENDLESS], patience_s=0.3, dropped=lambda: told.append(1))
     for _ in range(2):
-        assert patterns.replaced(TRAP) is None
-    assert patterns.replaced("harmless") is None
-    assert patterns._process is None
+        assert redaction.text(TRAP) == DROPPED
+    assert redaction.text("harmless") == DROPPED
+    assert redaction._process._process is None
     assert len(told) == 3
 
 
 def test_a_process_that_was_killed_is_replaced(endless):
-    endless.replaced("x")
+    endless.redacted("x")
     os.kill(endless._process.pid, signal.SIGKILL)
     endless._process.wait()
-    assert endless.replaced("ORD-1") == "[custom]"
+    assert endless.redacted("ORD-1") == "[custom]"
 
 
 def test_no_process_outlives_the_one_it_works_for():
     code = (
-        "import os; from downroute.store.own_patterns import OwnPatterns\n"
-        f"p = OwnPatterns([{ENDLESS!r}]); p.replaced('x'); print(p._process.pid, flush=True)\n"
+        "import os; from downroute.store.redaction_process import RedactionProcess\n"
+        f"p = RedactionProcess([{ENDLESS!r}]); p.redacted('x'); print(p._process.pid, flush=True)\n"
         f"p._process.stdin.write(b'\"{TRAP}\"\\n'); os._exit(1)"
     )
     ran = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -100,7 +101,18 @@ def test_a_text_that_cannot_be_redacted_is_not_stored(tmp_path, make_call):
         assert b"aaaa" not in data
 
 
-def test_without_own_patterns_there_is_no_process():
+def test_short_texts_need_no_process_where_there_are_no_own_patterns():
     redaction = Redaction()
-    assert redaction.text("plain") == "plain"
-    assert redaction._extra._process is None
+    assert redaction.text("to a@b.org") == "to [email]"
+    assert redaction._process._process is None
+
+
+def test_a_long_text_is_redacted_elsewhere_as_it_would_be_here_also_where_that_fails(monkeypatch):
+    text = "mail a@b.org, pay 4111 1111 1111 1111, 😀 \ud83d; " * (LONGEST_HERE // 20)
+    redaction = Redaction()
+    elsewhere = redaction.text(text)
+    assert redaction._process._process is not None
+    redaction.close()
+    assert elsewhere == redacted(text)
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    assert Redaction().text(text) == elsewhere

@@ -1,9 +1,8 @@
-"""Users' own redaction patterns, applied where they can hold up nobody.
+"""Redaction in a process of its own, where it can hold up nobody.
 
-A regular expression of Python's can take longer than the world lasts ("(a+)+$" on a row of a's),
-and neither another thread runs meanwhile nor can anybody end it. So they run in a process of their
-own, which the kernel ends once a text has cost it too much; the text is then lost, not kept as it
-was.
+While Python looks for a regular expression no other thread runs, and it cannot be ended. On a long
+text that takes a while; one of the users' own ("(a+)+$" on a row of a's) may take longer than the
+world lasts. The kernel ends this process once a text has cost it too much.
 """
 
 from __future__ import annotations
@@ -14,45 +13,32 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-
-from downroute.store import pattern_process
 
 _WALL_S = 20.0
 """When a process is given up that gets no processor at all."""
 _WINDOW_S = 60.0
 
 
-class OwnPatterns:
-    """``patterns`` are known to compile. ``patience_s`` bounds what texts that take too long may
-    cost together in a minute: beyond, texts are dropped untried until it is over; ``None`` =
-    without bound. ``dropped`` hears of each. Any thread may use it; one text at a time."""
+class RedactionProcess:
+    """Started when first needed. ``own`` patterns, which are known to compile, come after the
+    built-in ones. ``patience_s`` bounds what texts that take too long may cost together in a
+    minute: beyond, no text is tried until it is over; ``None`` = without bound. Any thread may use
+    it; one text at a time."""
 
-    def __init__(
-        self,
-        patterns: Sequence[str],
-        patience_s: float | None = None,
-        dropped: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._patterns = tuple(patterns)
+    def __init__(self, own: Sequence[str] = (), patience_s: float | None = None) -> None:
+        self._own = tuple(own)
         self._patience_s = patience_s
-        self._dropped = dropped
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._window_began = 0.0
         self._wasted_s = 0.0
 
-    def replaced(self, text: str) -> str | None:
+    def redacted(self, text: str) -> str | None:
         """``text`` with every match replaced; ``None`` where that took too long."""
-        if not self._patterns:
-            return text
         with self._lock:
-            found = None if self._out_of_patience() else self._asked(text)
-        if found is None:
-            self._dropped()
-        return found
+            return None if self._out_of_patience() else self._asked(text)
 
     def close(self) -> None:
         """End the process. A later text starts another."""
@@ -79,13 +65,13 @@ class OwnPatterns:
             self._end()
             self._wasted_s += time.monotonic() - began
             return None
-        replaced: str = json.loads(line)
-        return replaced
+        redacted: str = json.loads(line)
+        return redacted
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._end()
-            self._process = _started(self._patterns)
+            self._process = _started(self._own)
         return self._process
 
     def _end(self) -> None:
@@ -99,17 +85,16 @@ class OwnPatterns:
                         pipe.close()
 
 
-def _started(patterns: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Started with nothing but the standard library's core, in a session of its own so that Ctrl-C
-    is not meant for it; it ends when its stdin does."""
-    process = subprocess.Popen(  # noqa: S603 - our own file
-        [sys.executable, "-I", "-S", str(Path(pattern_process.__file__))],
+def _started(own: Sequence[str]) -> subprocess.Popen[bytes]:
+    """In a session of its own, so that Ctrl-C is not meant for it; it ends when its stdin does."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "downroute.store.redaction_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,
         start_new_session=True,
     )
-    _send(process, json.dumps(patterns).encode() + b"\n")
+    _send(process, json.dumps(own).encode() + b"\n")
     return process
 
 
