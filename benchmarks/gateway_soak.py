@@ -178,6 +178,7 @@ async def soak(folder: Path, given: Given) -> Soak:
         await soaking.run(url)
     finally:
         found.exit_code = await asyncio.to_thread(gateway.stop)
+        await upstream.stop()
     found.internal = gateway.internal_errors()
     found.check_rows(gateway.rows(), upstream.asked_for)
     return found

@@ -4,11 +4,13 @@ hold; used by `gateway_soak.py`."""
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,7 @@ LIMITS = (
     "retries: {most: 2}, breaker: {failures: 10, open_s: 3}, in_flight: {most: 200, waiting: 200}"
 )
 OPEN_S = 3.0
+ENDING_S = 60.0
 _TROUBLE = r"internal|Traceback|worker_died code=[^0]|calls_lost"
 """A worker that is ended by SIGTERM ends with 0."""
 POLICY = """
@@ -80,6 +83,7 @@ class SoakGateway:
         self._port = port
         self._workers = workers
         self._changes = 0
+        self._ending = threading.Lock()
         self.write_config()
         self.write_policy()
 
@@ -132,15 +136,28 @@ class SoakGateway:
 
     def switch(self, to: str) -> None:
         """``off`` or ``on``."""
-        command = [sys.executable, "-m", "downroute", "policy", to]
+        # Named, because the settings may be broken at that moment.
+        command = [sys.executable, "-m", "downroute", "policy", to, "--policy", "policy.yaml"]
         subprocess.run(command, cwd=self._folder, check=True, capture_output=True)
 
     def replace_workers(self) -> None:
-        self._process.send_signal(signal.SIGHUP)
+        with self._ending:
+            before = self.worker_pids()
+            self._process.send_signal(signal.SIGHUP)
+            self._gone(before)
 
     def end_a_worker(self) -> None:
         """As an administrator would; the others go on, and a new one takes its place."""
-        subprocess.run(["kill", "-TERM", str(self.worker_pids()[0])], check=True)
+        with self._ending:
+            first = self.worker_pids()[0]
+            os.kill(first, signal.SIGTERM)
+            self._gone([first])
+
+    def _gone(self, pids: list[int]) -> None:
+        """Wait until these workers have ended: told twice, one cuts off the calls under way."""
+        until = time.monotonic() + ENDING_S
+        while set(pids) & set(self.worker_pids()) and time.monotonic() < until:
+            time.sleep(0.1)
 
     def lock_store(self, seconds: float) -> None:
         """As a backup or an analyst does."""

@@ -27,6 +27,7 @@ class SoakUpstream:
         self.down = False
         self.asked_for: set[str] = set()
         self._draw = random.Random(seed)
+        self._open: set[asyncio.StreamWriter] = set()
         self._failed_once: set[str] = set()
 
     async def start(self) -> int:
@@ -34,10 +35,18 @@ class SoakUpstream:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**22)
         return int(self._server.sockets[0].getsockname()[1])
 
+    async def stop(self) -> None:
+        self._server.close()
+        for writer in [*self._open]:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         with suppress(asyncio.IncompleteReadError, OSError):
             while await self._answer(reader, writer):
                 pass
+        self._open.discard(writer)
         with suppress(OSError):
             writer.close()
 

@@ -145,6 +145,17 @@ def test_off_and_on_are_a_file_beside_the_policy_and_may_be_repeated(downroute, 
     assert "is on already" in downroute("policy", "on").out
 
 
+def test_off_works_though_policy_and_settings_are_broken(downroute, policy, tmp_path):
+    policy.write_text("version: 1\nroutes: [{task: x")
+    assert downroute("policy", "off").code == 0
+    assert downroute("policy", "on").code == 0
+    (tmp_path / "downroute.yaml").write_text("upstreams: {small: {")
+    unnamed = downroute("policy", "off")
+    assert unnamed.code == 1 and "--policy FILE" in unnamed.err
+    assert downroute("policy", "off", "--policy", str(policy)).code == 0
+    assert policy.with_name("policy.yaml.off").exists()
+
+
 @pytest.mark.usefixtures("policy")
 def test_the_schema_accepts_the_policy_and_refuses_unknown_keys(downroute):
     schema = json.loads(downroute("policy", "schema").out)

@@ -11,6 +11,7 @@ import typer
 
 from downroute.cli import policy_test
 from downroute.cli.options import ConfigOption, JsonOption, PolicyOption, StoreOption
+from downroute.errors import ConfigError
 
 if TYPE_CHECKING:
     from downroute.config import Settings
@@ -199,7 +200,7 @@ def off(policy: PolicyOption = None, config: ConfigOption = None) -> None:
 
     Example: downroute policy off
     """
-    path, _ = _place(policy, config)
+    path = _switched(policy, config)
     switch = off_file(path)
     was_off = switch.exists()
     if not was_off:
@@ -219,7 +220,7 @@ def on(policy: PolicyOption = None, config: ConfigOption = None) -> None:
 
     Example: downroute policy on
     """
-    path, _ = _place(policy, config)
+    path = _switched(policy, config)
     switch = off_file(path)
     was_off = switch.exists()
     switch.unlink(missing_ok=True)
@@ -271,6 +272,19 @@ def remarks_on(policy: Policy, settings: Settings, store: Path | None) -> list[R
         return None
 
     return review(policy, time.time(), homeless=homeless, bearers=bearers)
+
+
+def _switched(policy: Path | None, config: Path | None) -> Path:
+    """The policy to switch. It need not be readable, nor need the settings where it is named: who
+    switches off is in a hurry."""
+    if policy is not None:
+        return policy
+    try:
+        return _place(None, config)[0]
+    except ConfigError as fault:
+        raise ConfigError(
+            f"{fault}\nto switch all the same, name the policy: --policy FILE"
+        ) from None
 
 
 def _place(policy: Path | None, config: Path | None) -> tuple[Path, Settings]:
