@@ -1,8 +1,11 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from downroute.records import Answer, TokenLogprob, ToolCall
+from downroute.routing.reading import count_words
 from downroute.routing.signals import (
     SIGNALS,
     is_signal,
@@ -160,3 +163,10 @@ def test_a_policy_can_tell_whether_to_ask_for_logprobs():
     assert not needs_logprobs(["words_out", "words_in"])
     assert needs_alternatives(["label_margin"]) and not needs_alternatives(["mean_logprob"])
     assert all(doc and "\n" not in doc for doc in known_signals().values())
+
+
+@given(
+    st.text(alphabet=st.sampled_from("ab  \n\t\u00a0\u3000\u2028\x1cé"), max_size=12) | st.text()
+)
+def test_words_are_counted_as_they_are_split(text):
+    assert count_words(text) == len(text.split())

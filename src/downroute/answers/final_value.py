@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from downroute.answers.json_value import find_json
 from downroute.prompts import canonical_json
@@ -16,8 +17,7 @@ FINAL_KEYS = (
 """The keys that by convention hold what an answer comes to, in order of precedence."""
 
 
-@dataclass(frozen=True, slots=True)
-class FinalValue:
+class FinalValue(msgspec.Struct, frozen=True):
     """The value to compare, or why there is none (``missing``)."""
 
     value: Json = None
@@ -72,11 +72,15 @@ def final_key(value: Json) -> str | None:
     """The key whose value an object comes to; ``None`` where that is unclear or it is no object."""
     if not isinstance(value, Mapping):
         return None
+    if len(value) == 1:
+        return str(next(iter(value)))
+    if FINAL_KEYS[0] in value:
+        return FINAL_KEYS[0]
     by_name = {str(key).casefold(): key for key in value}
     for name in FINAL_KEYS:
         if name in by_name:
             return str(by_name[name])
-    return str(next(iter(value))) if len(value) == 1 else None
+    return None
 
 
 def is_number(value: Json) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import msgspec
@@ -17,8 +16,7 @@ MAX_CANDIDATES = 64
 """How many places of one answer are tried for JSON to begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundJson:
+class FoundJson(msgspec.Struct, frozen=True):
     """A JSON value, how it stood in the text, and whether it had to be ``repaired`` to be read.
     ``alone`` = nothing but the value (or its code fence) is there."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from downroute.answers.json_value import read_json
 from downroute.prompts import canonical_json
@@ -15,8 +16,7 @@ _IGNORED = re.compile(r"[\s,./_*^'-]")
 _NUMERIC = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedCall:
+class ParsedCall(msgspec.Struct, frozen=True):
     """A call with its arguments as an object, ``None`` where their text is no JSON object."""
 
     name: str

@@ -27,11 +27,11 @@ _LONGEST = 100_000
 
 
 def words_out(reading: Reading) -> float:
-    return float(len(reading.words))
+    return float(reading.word_count)
 
 
 def log_words_out(reading: Reading) -> float:
-    return math.log1p(len(reading.words))
+    return math.log1p(reading.word_count)
 
 
 def lines_out(reading: Reading) -> float:

@@ -62,7 +62,10 @@ def next_step(route: Route, attempts: Sequence[Attempt], limits: Limits) -> Ask 
     if not attempts:
         return _first(route, limits)
     answer = Purpose.ANSWER
-    answers = [i for i, a in enumerate(attempts) if a.purpose is answer]
+    if len(attempts) == 1 and attempts[0].purpose is answer:
+        answers = [0]
+    else:
+        answers = [i for i, a in enumerate(attempts) if a.purpose is answer]
     if not answers:
         return _first(route, limits)
     latest = answers[-1]
@@ -126,14 +129,41 @@ def escalation_score(score: LinearScore, attempt: Attempt) -> float | None:
 def linear_score(score: LinearScore, signals: Mapping[str, float | None]) -> float | None:
     """`escalation_score` of signals that stand on no attempt yet."""
     total = score.intercept
-    for name, weight in score.weights.items():
+    for name, weight, stand_in, marks in _terms_of(score):
         value = signals.get(name)
-        if value is None:
-            value = _stand_in(score, signals, name)
+        if marks is not None:
+            value = 1.0 if signals.get(marks) is None else 0.0
+        elif value is None:
+            value = stand_in
             if value is None:
                 return None
         total += weight * value
     return total
+
+
+class _Term(NamedTuple):
+    """``stand_in`` counts where the signal is missing; ``marks`` is the signal whose being missing
+    an indicator tells."""
+
+    name: str
+    weight: float
+    stand_in: float | None
+    marks: str | None
+
+
+def _read_terms(score: LinearScore) -> Sequence[_Term]:
+    return [
+        _Term(
+            name,
+            weight,
+            score.impute.get(name),
+            name.removesuffix(MISSING) if name.endswith(MISSING) else None,
+        )
+        for name, weight in score.weights.items()
+    ]
+
+
+_terms_of = Remembered(_read_terms)
 
 
 def signals_of(score: LinearScore) -> tuple[str, ...]:

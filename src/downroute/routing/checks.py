@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from downroute.records import Answer, CheckSpec, Json, Route
@@ -50,7 +50,13 @@ def _all_checks(route: Route) -> Sequence[CheckSpec]:
     return (*(spec for spec in BY_REQUEST if spec.name not in named), *route.checks)
 
 
+def _without(idle: str, route: Route) -> Sequence[CheckSpec]:
+    return [s for s in _all_checks(route) if s.name != idle or s in route.checks]
+
+
 _checks_of = Remembered(_all_checks)
+_checks_of_form = Remembered(partial(_without, "tool_call_valid"))
+_checks_of_calls = Remembered(partial(_without, "json_schema"))
 
 
 def checks_for(route: Route, request: Request) -> Sequence[CheckSpec]:
@@ -61,9 +67,8 @@ def checks_for(route: Route, request: Request) -> Sequence[CheckSpec]:
     if not (wants or offers):
         return route.checks
     if wants and offers:
-        return checks_of(route)
-    idle = "tool_call_valid" if wants else "json_schema"
-    return [s for s in checks_of(route) if s.name != idle or s in route.checks]
+        return _checks_of(route)
+    return (_checks_of_form if wants else _checks_of_calls)(route)
 
 
 @cache
@@ -85,10 +90,9 @@ def run_checks(
     """Each check's outcome by name. A check named twice passes only if it does both times."""
     found: dict[str, bool | None] = {}
     for spec in specs:
-        outcome = CHECKS[spec.name].run(answer, request, spec.argument)
-        if spec.name in found:
-            outcome = both(found[spec.name], outcome)
-        found[spec.name] = outcome
+        name = spec.name
+        outcome = CHECKS[name].run(answer, request, spec.argument)
+        found[name] = both(found[name], outcome) if name in found else outcome
     return found
 
 

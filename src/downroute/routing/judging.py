@@ -17,13 +17,23 @@ from downroute.records import (
     Attempt,
     CheckSpec,
     Json,
+    LinearScore,
     Purpose,
     Route,
     SecondOpinion,
 )
+from downroute.remembered import Remembered
 from downroute.routing.cascade import linear_score, signals_of
 from downroute.routing.checks import checks_for, run_checks
-from downroute.routing.signals import PAID, needs_alternatives, needs_logprobs, signals
+from downroute.routing.signals import (
+    PAID,
+    Readers,
+    needs_alternatives,
+    needs_logprobs,
+    read_signals,
+    readers,
+    signals,
+)
 
 _ALTERNATIVES = 5
 """How many other tokens are asked for; OpenAI allows 20, and each is paid for in bytes."""
@@ -97,8 +107,15 @@ def _judged_one(
     score = route.escalate
     if score is None:
         return Judged((answer,), checks)
-    found = signals(answer, request, signals_of(score))
+    found = read_signals(_readers_of(score), answer, request)
     return Judged((answer,), checks, found, linear_score(score, found))
+
+
+def _readers(score: LinearScore) -> Readers:
+    return readers(signals_of(score))
+
+
+_readers_of = Remembered(_readers)
 
 
 def _risk(one: Judged) -> float:

@@ -80,7 +80,18 @@ class Reading:
     @once
     def prompt_words(self) -> int:
         """Words in all messages."""
-        return sum(len(content_text(m.get("content")).split()) for m in messages(self.request))
+        return sum(count_words(content_text(m.get("content"))) for m in messages(self.request))
+
+    @once
+    def word_count(self) -> int:
+        """Words in the answer."""
+        counted = _counted_spaces(self.text)
+        return len(self.words) if counted is None else counted
+
+    @once
+    def question_word_count(self) -> int:
+        counted = _counted_spaces(self.question)
+        return len(self.question_words) if counted is None else counted
 
     @once
     def tokens(self) -> Sequence[TokenLogprob]:
@@ -92,6 +103,20 @@ class Reading:
     def logprobs(self) -> list[float]:
         """Their known log probabilities."""
         return [t.logprob for t in self.tokens if is_known(t.logprob)]
+
+
+def count_words(text: str) -> int:
+    """``len(text.split())``."""
+    counted = _counted_spaces(text)
+    return len(text.split()) if counted is None else counted
+
+
+def _counted_spaces(text: str) -> int | None:
+    """The words of ``text`` where all white space is single spaces, counted without making them;
+    else ``None``. No other white space is printable."""
+    if not text.isprintable() or "  " in text:
+        return None
+    return text.count(" ") + 1 - text.startswith(" ") - text.endswith(" ") if text else 0
 
 
 def is_known(logprob: float) -> bool:

@@ -6,7 +6,7 @@ there. What a second call tells is in `PAID`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from downroute.records import Answer, Json, Purpose
@@ -44,12 +44,22 @@ def signals(
 ) -> dict[str, float | None]:
     """The signals ``names`` (all of the table by default) of one answer; unknown names are
     missing."""
+    return read_signals(readers(tuple(SIGNALS if names is None else names)), answer, request)
+
+
+Readers = Sequence[tuple[str, Callable[[Reading], float | None]]]
+"""Signals by name, with how each is read."""
+
+
+def read_signals(wanted: Readers, answer: Answer, request: Request) -> dict[str, float | None]:
+    """The signals ``wanted`` of one answer."""
     reading = Reading(answer, request)
-    table = SIGNALS
-    return {
-        name: table[name].read(reading) if name in table else _read(reading, name)
-        for name in (table if names is None else names)
-    }
+    return {name: read(reading) for name, read in wanted}
+
+
+def readers(names: Collection[str]) -> Readers:
+    """How the signals ``names`` are read; unknown ones are missing."""
+    return [(n, SIGNALS[n].read if n in SIGNALS else _check_reader(n)) for n in names]
 
 
 def known_signals() -> Mapping[str, str]:
@@ -74,13 +84,17 @@ def needs_alternatives(names: Collection[str]) -> bool:
     return any(SIGNALS[name].alternatives for name in names if name in SIGNALS)
 
 
-def _read(reading: Reading, name: str) -> float | None:
-    """A signal that is not in the table: a check's, or none that is known."""
-    if name.startswith(CHECK) and name.removeprefix(CHECK) in check_alone():
-        check = CHECKS[name.removeprefix(CHECK)]
+def _check_reader(name: str) -> Callable[[Reading], float | None]:
+    """Of a signal that is not in the table: a check's, or none that is known."""
+    if not name.startswith(CHECK) or name.removeprefix(CHECK) not in check_alone():
+        return lambda _: None
+    check = CHECKS[name.removeprefix(CHECK)]
+
+    def read(reading: Reading) -> float | None:
         outcome = check.run(reading.answer, reading.request, None)
         return None if outcome is None else float(outcome)
-    return None
+
+    return read
 
 
 def _checks_passed(reading: Reading) -> float | None:
