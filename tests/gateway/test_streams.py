@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -330,3 +331,31 @@ def test_a_client_that_hangs_up_ends_the_upstreams_work(
     (call,) = gateway.calls(1)
     assert (call.status, call.error) == (499, "cancelled")
     assert [a.error for a in call.attempts] == ["cancelled"]
+
+
+@pytest.mark.parametrize("configuration", ["", IMPATIENT])
+def test_a_client_that_falls_behind_gets_all_of_a_stream_and_the_upstream_waits_for_it(
+    start: Start, upstream: Upstream, configuration: str
+) -> None:
+    gateway = start(CASCADE, configuration)
+    words = tuple("x" * 8_000 for _ in range(4_000))
+    upstream.answer = lambda _: stream("large", words)
+    body = json.dumps(chat_body(stream=True)).encode()
+    address = urlsplit(gateway.url)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+        client.settimeout(PATIENCE_S)
+        client.connect((str(address.hostname), address.port or 0))
+        client.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-downroute-bypass: 1\r\n"
+            b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+        )
+        client.recv(1000)
+        time.sleep(0.3)
+        assert gateway.calls(0) == []
+        got = bytearray()
+        while piece := client.recv(1 << 20):
+            got += piece
+    assert got.count(b"x" * 8_000) == 4_000 and b"data: [DONE]" in got
+    (call,) = gateway.calls(1)
+    assert (call.status, call.error) == (200, None)

@@ -23,7 +23,7 @@ from downroute.gateway.error_reply import Refusal
 from downroute.gateway.escalations import Escalations, escalation_cost_usd, is_escalation
 from downroute.gateway.exchange import Exchange, Live, Outcome, when_again
 from downroute.gateway.headers import comment, split, to_client
-from downroute.gateway.message import JSON_TYPE, Reply, Request, Stream
+from downroute.gateway.message import JSON_TYPE, Pushing, Reply, Request
 from downroute.gateway.plan import Serving, plan
 from downroute.gateway.relay import Relay
 from downroute.gateway.telemetry.trace_context import Tracing
@@ -189,7 +189,7 @@ class Answering:
 
     def live(
         self, call: CallInFlight, outcome: Outcome, live: Live, *, late: bool = False
-    ) -> Stream:
+    ) -> Pushing:
         """A live answer's events. ``late``: the headers went out before the decision, so that it
         too stands in the comment at the end."""
         exchange = outcome.exchange

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from downroute.gateway.message import Send
 from downroute.gateway.sse import EventSplitter
 from downroute.gateway.upstream import (
     LARGEST_REPLY_BYTES,
@@ -24,6 +25,8 @@ class ChatStream:
         self._chunks = reply.chunks()
         self._splitter = EventSplitter()
         self._over = False
+        self._undecided: list[bytes] = []
+        self._fault: Exception | None = None
 
     async def next(self) -> list[bytes] | None:
         """The next events, as soon as one is whole; ``None`` after the last.
@@ -31,6 +34,11 @@ class ChatStream:
         Raises:
             NoReplyError: the stream broke off, took too long, or ended before the answer did.
         """
+        if self._fault is not None:
+            raise self._fault
+        if self._undecided:
+            events, self._undecided = self._undecided, []
+            return events
         while not self._over:
             chunk = await self._chunk()
             if chunk is None:
@@ -43,9 +51,35 @@ class ChatStream:
                 events = [self.reader.take(event) for event in self._splitter.feed(chunk)]
             if events:
                 return events
-            if self._splitter.held_bytes > LONGEST_EVENT_BYTES:
+            if self._too_long:
                 raise NoReplyError(Fault.BROKEN, "an event of its stream does not end")
         return None
+
+    async def flow(self, send: Send) -> None:
+        """Hand events to ``send`` the moment they come, until there is something for `next` to
+        decide: the end mark, an error, the end, or a client that is behind.
+
+        Raises:
+            NoReplyError: as `next`.
+        """
+
+        def take(chunk: bytes) -> bool:
+            try:
+                events = [self.reader.take(event) for event in self._splitter.feed(chunk)]
+            except Exception as fault:
+                self._fault = fault
+                return False
+            if self.reader.done or self.reader.error is not None or self._too_long:
+                self._undecided = events
+                return False
+            piece = events[0] if len(events) == 1 else b"".join(events)
+            return not piece or send(piece)
+
+        await self._reply.flow(take)
+
+    @property
+    def _too_long(self) -> bool:
+        return self._splitter.held_bytes > LONGEST_EVENT_BYTES
 
     async def _chunk(self) -> bytes | None:
         """The next bytes. What goes wrong after the end mark is no harm any more."""

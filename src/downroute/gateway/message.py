@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
@@ -39,6 +39,19 @@ class Stream(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
     async def aclose(self) -> None: ...
+
+
+Send = Callable[[bytes], bool]
+"""Sends a piece on at once; whether more may follow before the client has taken some."""
+
+
+@runtime_checkable
+class Pushing(Stream, Protocol):
+    """A stream that need not be asked for each piece."""
+
+    def push_to(self, send: Send) -> None:
+        """Once the iterator has given a first piece, others may be handed to ``send`` while it is
+        waited for, before the one that it gives next: a turn of the event loop less for each."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -14,13 +14,14 @@ from downroute.gateway.confirmations import REFUSAL, Ticket
 from downroute.gateway.error_reply import INTERNAL, Refusal
 from downroute.gateway.exchange import Exchange, Live
 from downroute.gateway.log_lines import say
+from downroute.gateway.message import Send
 from downroute.gateway.upstream import NoReplyError
 from downroute.gateway.wire import Wire
 
 
 class Relay:
-    """The events of a ``live`` answer as they come: a `Stream`. ``over`` is called once when it
-    has ended, with the error it ended in; what it gives is sent before the end mark, once
+    """The events of a ``live`` answer as they come: a `Pushing` stream. ``over`` is called once
+    when it has ended, with the error it ended in; what it gives is sent before the end mark, once
     ``written`` says of its row that it may be."""
 
     def __init__(
@@ -39,6 +40,10 @@ class Relay:
         self._ticket: Ticket | None = None
         self._ended = False
         self._pieces: AsyncGenerator[bytes, None] | None = None
+        self._send: Send | None = None
+
+    def push_to(self, send: Send) -> None:
+        self._send = send
 
     def __aiter__(self) -> AsyncGenerator[bytes, None]:
         self._pieces = self._relay()
@@ -62,6 +67,8 @@ class Relay:
                         return
                 if piece := b"".join(events):
                     yield piece
+                    if self._send is not None and not self._ended:
+                        await stream.flow(self._send)
                 events = await stream.next()
             if not self._ended:
                 comment = self._end()

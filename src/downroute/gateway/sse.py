@@ -6,7 +6,7 @@ WHATWG HTML, section 9.2: an event ends at an empty line; lines end in LF, CR LF
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from downroute.answers.openai_chat import completion_from_chunks
 from downroute.gateway import json_text
@@ -31,19 +31,18 @@ class EventSplitter:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
+    def feed(self, chunk: bytes) -> list[bytes]:
         """The events that ``chunk`` completes."""
         if not self._rest and chunk.endswith(b"\n\n") and b"\r" not in chunk:
-            # As nearly every chunk comes.
-            yield from _lines_apart(chunk)
-            return
+            return _lines_apart(chunk)  # as nearly every chunk comes
         searched = max(0, len(self._rest) - _LONGEST_END)
         data = self._rest + chunk
-        start = 0
+        events, start = [], 0
         for end in _EVENT_END.finditer(data, searched):
-            yield data[start : end.end()]
+            events.append(data[start : end.end()])
             start = end.end()
         self._rest = data[start:]
+        return events
 
     @property
     def held_bytes(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -73,6 +73,11 @@ class UpstreamReply(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body in the pieces it comes in; raises as `read` does."""
+        ...
+
+    async def flow(self, take: Callable[[bytes], bool]) -> None:
+        """Between two `chunks`: hand the bytes to ``take``, which raises nothing, the moment they
+        come, until it says that it takes no more, or nothing more comes. Raises as `read` does."""
         ...
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 from downroute.gateway.call_in_flight import CallInFlight
 from downroute.gateway.error_reply import INTERNAL, Refusal
 from downroute.gateway.exchange import Live, Outcome
-from downroute.gateway.message import Headers, Reply, Stream
+from downroute.gateway.message import Headers, Pushing, Reply, Send
 from downroute.gateway.sse import EVENT_STREAM, HEARTBEAT
 
 _HEAD: Headers = (("content-type", f"{EVENT_STREAM}; charset=utf-8"), ("cache-control", "no-cache"))
@@ -31,7 +31,7 @@ class Chat(Protocol):
 
     def live(
         self, call: CallInFlight, outcome: Outcome, live: Live, *, late: bool = False
-    ) -> Stream: ...
+    ) -> Pushing: ...
 
     async def held(self, call: CallInFlight, outcome: Outcome) -> bytes: ...
 
@@ -52,7 +52,7 @@ async def hold_back(chat: Chat, call: CallInFlight, heartbeat_s: float) -> Reply
 
 
 class HeldBack:
-    """Heartbeats, then the accepted answer: a `Stream`."""
+    """Heartbeats, then the accepted answer: a `Pushing` stream."""
 
     def __init__(self, chat: Chat, call: CallInFlight, heartbeat_s: float) -> None:
         self._chat = chat
@@ -61,6 +61,10 @@ class HeldBack:
         self._settling = asyncio.ensure_future(chat.settle(call))
         self._taken = False
         self._pieces: AsyncGenerator[bytes, None] | None = None
+        self._send: Send | None = None
+
+    def push_to(self, send: Send) -> None:
+        self._send = send
 
     async def decided(self) -> Outcome | None:
         """The outcome, if it is there within one heartbeat."""
@@ -100,6 +104,8 @@ class HeldBack:
             yield await self._chat.held(self._call, outcome)
             return
         live = self._chat.live(self._call, outcome, outcome.exchange.live, late=True)
+        if self._send is not None:
+            live.push_to(self._send)
         async with aclosing(live):
             async for piece in live:
                 yield piece

@@ -121,13 +121,11 @@ class HttpClient:
                     ssl=self._tls_context() if origin.tls else None,
                     server_hostname=origin.host if origin.tls else None,
                 )
-        except (OSError, ssl.SSLError, TimeoutError, UnicodeError) as fault:
-            raise _no_connection(fault) from None
-        except BaseException:
-            # Cancelled just then, uvloop closes the socket without a word to what was made for it.
+        except BaseException as fault:
             for connection in made:
-                connection.abort()
-                self._open.discard(connection)
+                connection.forget()
+            if isinstance(fault, (OSError, TimeoutError, UnicodeError)):
+                raise _no_connection(fault) from None
             raise
         return connection
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.log_lines import say
-from downroute.gateway.message import Reply, Stream
+from downroute.gateway.message import Pushing, Reply, Stream
 from downroute.gateway.transport.reply_head import has_body, reply_head
 from downroute.gateway.transport.request_parser import Incoming, RequestParser
 
@@ -233,6 +233,8 @@ class Connection(asyncio.Protocol):
             self._waiting.clear()
             framing = "connection: close\r\n"
         head = reply_head(reply.status, reply.headers, framing)
+        if isinstance(pieces, Pushing):
+            pieces.push_to(self._send_chunk if chunked else self._send_piece)
         async with aclosing(pieces):
             if incoming.head_only:
                 self._write(head)
@@ -245,6 +247,13 @@ class Connection(asyncio.Protocol):
                 if self._writable is not None:
                     await self._writable
         self._write(head + _LAST_CHUNK if chunked else head)
+
+    def _send_chunk(self, piece: bytes) -> bool:
+        return self._send_piece(b"%x\r\n%b\r\n" % (len(piece), piece))
+
+    def _send_piece(self, piece: bytes) -> bool:
+        self._write(piece)
+        return self._writable is None
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:

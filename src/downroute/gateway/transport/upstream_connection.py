@@ -126,6 +126,13 @@ class UpstreamConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def forget(self) -> None:
+        """End what was never used. Cancelled at the moment a connection is there, uvloop closes its
+        socket without a word to what was made for it."""
+        self.abort()
+        self._transport = None
+        self._among.discard(self)
+
 
 class UpstreamExchange:
     """An `UpstreamReply`."""
@@ -145,6 +152,7 @@ class UpstreamExchange:
         self._held_bytes = 0
         self._paused = False
         self._streams = False
+        self._flows_to: Callable[[bytes], bool] | None = None
         self._until = until
         self._idle_s = patience.idle_s
         self._first_byte_s = patience.first_byte_s
@@ -185,6 +193,15 @@ class UpstreamExchange:
             if not self._parser.pieces and not self._parser.whole:
                 await self._wait()
 
+    async def flow(self, take: Callable[[bytes], bool]) -> None:
+        if self._unpacking or self._parser.pieces or self._parser.whole:
+            return
+        self._flows_to = take
+        try:
+            await self._wait()
+        finally:
+            self._flows_to = None
+
     def close(self) -> None:
         self._parser.close()
         connection, self._connection = self._connection, None
@@ -210,9 +227,22 @@ class UpstreamExchange:
         else:
             if first and self._idle_s is not None:
                 self._watched(self.deadline)
+            if self._flows_to is not None and self._flowed_on(self._flows_to):
+                return
             self._held_bytes += len(data)
             self._bound()
         self._wake()
+
+    def _flowed_on(self, take: Callable[[bytes], bool]) -> bool:
+        """Hand on what came; whether the next may be handed on as well."""
+        pieces = self._parser.pieces
+        if not pieces:
+            return True
+        self._parser.pieces = []
+        if take(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
+            return True
+        self._flows_to = None
+        return False
 
     def lost(self, error: Exception | None) -> None:
         self._connection = None

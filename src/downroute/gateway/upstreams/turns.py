@@ -75,6 +75,7 @@ class TakenReply:
         self.headers: Headers = reply.headers
         self.read = reply.read
         self.chunks = reply.chunks
+        self.flow = reply.flow
         self._reply = reply
         self._turns: Turns | None = turns
 
