@@ -126,6 +126,8 @@ def test_hints_and_what_is_between_two_ends_only_do_not_reach_the_upstream() -> 
             ("x-session-id", "s-1"),
             ("connection", "keep-alive"),
             ("cookie", "a=b"),
+            ("x-forwarded-for", "192.0.2.7"),
+            ("x-real-ip", "192.0.2.7"),
             ("authorization", "Bearer client"),
             ("openai-organization", "org"),
             ("accept-encoding", "gzip"),

@@ -36,6 +36,8 @@ _NOT_SENT_UP = _HOP_BY_HOP | {
     "expect",
     "cookie",
     SESSION,
+    # What a proxy in front says of whose request it is: no business of an upstream's.
+    *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"),
 }
 _NOT_SENT_BACK = _HOP_BY_HOP | {"content-length", "content-encoding", "alt-svc"}
 CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
