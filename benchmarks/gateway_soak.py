@@ -34,6 +34,8 @@ FAULT_SHARE = 0.12
 WORKERS = 2
 SAMPLE_S = 5.0
 DOWN_S = 5.0
+STALL_S = 2.0
+"""Time-outs are three seconds."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,11 @@ class Soaking:
         async with aiohttp.ClientSession(connector=connector) as session:
             beside = [
                 asyncio.create_task(work)
-                for work in (self._sampling(session, url), *self._events(whole_s))
+                for work in (
+                    self._sampling(session, url),
+                    self._watching_itself(),
+                    *self._events(whole_s),
+                )
             ]
             await self._load(session, url, whole_s)
             for task in beside:
@@ -94,6 +100,14 @@ class Soaking:
             under_way.add(task)
             task.add_done_callback(under_way.discard)
         await asyncio.gather(*under_way)
+
+    async def _watching_itself(self) -> None:
+        """Note when all upstreams stood still, being in this process, for lack of a processor."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.05)
+            if time.monotonic() - before > STALL_S:
+                self.soak.stalls.append((before, time.monotonic()))
 
     async def _sampling(self, session: aiohttp.ClientSession, url: str) -> None:
         while True:
@@ -179,6 +193,7 @@ async def soak(folder: Path, given: Given) -> Soak:
     finally:
         found.exit_code = await asyncio.to_thread(gateway.stop)
         await upstream.stop()
+    found.excuse_stalls()
     found.internal = gateway.internal_errors()
     found.check_rows(gateway.rows(), upstream.asked_for)
     return found

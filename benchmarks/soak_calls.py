@@ -77,8 +77,11 @@ class Planned:
     def logged(self) -> bool:
         return self.kind not in ("no JSON", "looking")
 
-    def allowed(self, outage: bool) -> set[str]:
-        """``outage``: the small models were down for some of the time."""
+    def allowed(self, outage: bool, stall: bool) -> set[str]:
+        """``outage``: the small models were down for some of the time. ``stall``: all upstreams
+        stood still for so long that a time-out is right."""
+        if stall and self.logged:
+            return {"504", IN_STREAM, *self.allowed(outage, False)}
         if self.kind == "no JSON":
             return {"400"}
         if self.leaves_s is not None:

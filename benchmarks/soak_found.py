@@ -27,6 +27,10 @@ class Soak:
     events: Counter[str] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
     outages: list[tuple[float, float]] = field(default_factory=list)
+    stalls: list[tuple[float, float]] = field(default_factory=list)
+    """When this process, the upstreams are a part of, was not given the processor."""
+    stalled: list[Ended] = field(default_factory=list)
+    """Calls that timed out because of that."""
     rows_wrong: list[str] = field(default_factory=list)
     rows: int = 0
     internal: list[str] = field(default_factory=list)
@@ -39,10 +43,18 @@ class Soak:
         outage = any(ended.began < until and ended.ended > at for at, until in self.outages)
         self.by_call[call.name, ended.outcome] += 1
         self.by_fault[call.fault or "none", ended.outcome] += 1
-        if ended.outcome not in call.allowed(outage):
+        if ended.outcome not in call.allowed(outage, False):
             self.unexplained.append(ended)
         if call.logged:
             self.done[call.id] = ended
+
+    def excuse_stalls(self) -> None:
+        """Once it is known when the upstreams stood still."""
+        for ended in list(self.unexplained):
+            stall = any(ended.began < until and ended.ended > at for at, until in self.stalls)
+            if ended.outcome in ended.call.allowed(False, stall):
+                self.unexplained.remove(ended)
+                self.stalled.append(ended)
 
     def check_rows(self, rows: dict[str, list[int | None]], asked: set[str]) -> None:
         """One row a call, with the status its client saw. Of a client that went away it is known
@@ -97,6 +109,7 @@ class Soak:
         yield f"{calls:,} calls in {self.seconds / 60:.1f} minutes, {self.rows:,} rows in the log."
         yield "\n| checked | found |\n|---|---|"
         yield f"| errors at a client that no fault explains | {len(self.unexplained)} |"
+        yield f"| time-outs because the upstreams' process stood still | {len(self.stalled)} |"
         yield f"| calls without exactly one row with the client's status | {len(self.rows_wrong)} |"
         yield f"| rows counted as lost | {lost} |"
         yield f"| internal errors, or workers that died, on stderr | {len(self.internal)} |"

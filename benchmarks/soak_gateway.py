@@ -35,7 +35,7 @@ store: {{bodies: redacted}}
 serve: {{timeout_s: {timeout_s}, heartbeat_s: 1}}
 """
 LIMITS = (
-    "timeout_s: 6, timeouts: {connect_s: 1, first_byte_s: 2, between_chunks_s: 2, total_s: 6}, "
+    "timeout_s: 9, timeouts: {connect_s: 3, first_byte_s: 3, between_chunks_s: 3, total_s: 9}, "
     "retries: {most: 2}, breaker: {failures: 10, open_s: 3}, in_flight: {most: 200, waiting: 200}"
 )
 OPEN_S = 3.0
@@ -119,7 +119,7 @@ class SoakGateway:
         """Another price, and another time-out."""
         self._changes += 1
         odd = self._changes % 2
-        text = CONFIG.format(port=self._port, limits=LIMITS, price=1 + odd, timeout_s=20 + odd)
+        text = CONFIG.format(port=self._port, limits=LIMITS, price=1 + odd, timeout_s=25 + odd)
         (self._folder / "downroute.yaml").write_text(text)
 
     def write_policy(self) -> None:
