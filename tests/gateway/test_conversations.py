@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from downroute.gateway.chat_body import ChatBody
 from downroute.gateway.conversations import Conversations
 from downroute.gateway.headers import Hints
+from downroute.gateway.keys import digest_of, new_key
 from downroute.gateway.plan import Plan
 from downroute.prompts import canonical_json
 from downroute.records import Decision, Route
@@ -49,6 +51,25 @@ def test_after_an_escalation_a_conversation_stays_on_its_model(
         "large",
         "small",
     ]
+
+
+def test_who_has_another_key_is_in_another_conversation(start: Start, upstream: Upstream) -> None:
+    keys = {name: new_key() for name in ("a", "b")}
+    digests = {n: {"digest": f"sha256:{digest_of(key).hex()}"} for n, key in keys.items()}
+    upstreams = "upstreams: {test: {base_url: UPSTREAM}}"
+    gateway = start(CASCADE, f"{upstreams}\ngateway: {{keys: {json.dumps(digests)}}}\n")
+    upstream.answer = small_fails_on_crashes
+
+    def ask(name: str, *said: str, **hints: str) -> Got:
+        return gateway.chat(turns(*said), "triage", authorization=f"Bearer {keys[name]}", **hints)
+
+    session = {"x-session-id": "s"}
+    assert ask("a", "it crashes", **session).said("decision") == "escalated"
+    assert ask("a", "charged", **session).said("decision") == "direct"
+    assert ask("b", "charged", **session).said("decision") == "accepted"
+    assert ask("a", "it crashes").said("decision") == "escalated"
+    assert ask("a", "it crashes", "bug", "charged").said("decision") == "direct"
+    assert ask("b", "it crashes", "bug", "it crashes").said("decision") == "escalated"
 
 
 def test_a_session_keeps_its_model_whatever_its_words(start: Start, upstream: Upstream) -> None:

@@ -101,8 +101,10 @@ class Conversations:
 
 
 def _key(plan: Plan, body: Body, hints: Hints) -> Key:
-    """One session may go through several tasks, each with models of its own."""
-    return (f"session {hints.session}" if hints.session else first_turns(body), plan.task)
+    """One session may go through several tasks, each with models of its own; whoever has another
+    key is in another conversation, whatever is said in it."""
+    said = f"session {hints.session}" if hints.session else first_turns(body)
+    return (said if hints.key is None else f"{hints.key.name} {said}", plan.task)
 
 
 def _as_streamed(plan: Plan) -> Plan:
