@@ -1,9 +1,11 @@
 """CPU time per request of the gateway process, beside nginx as a plain proxy and a bare aiohttp
 proxy, neither of which does anything but pass on.
 
-Plain calls, a 2 KB request, a 1 KB reply, 64 connections. Upstream, gateway and load are processes
-of their own; what is counted is the gateway's user and system time, in the best of five slices,
-because neighbours on the machine only ever add to it. nginx has to be installed for its row:
+Plain calls, a 2 KB request, a 1 KB reply, 64 connections. The task "escalated" has everything on: a
+key of the gateway's own, a route, checks, and every tenth answer fails one and is escalated.
+Upstream, gateway and load are processes of their own; what is counted is the gateway's user and
+system time, in the best of five slices, because neighbours on the machine only ever add to it.
+nginx has to be installed for its row:
 
     python benchmarks/gateway_cpu.py [--requests 20000]
 
@@ -14,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -35,10 +39,18 @@ version: 1
 routes:
   - {task: switched, models: [small], baseline: large, unproven: true}
   - {task: cascaded, models: [small, large], checks: [not_empty, json_valid], unproven: true}
+  - {task: escalated, models: [tenth, large], checks: [not_empty, json_valid], unproven: true}
+"""
+KEY = f"sk-downroute-{'5' * 64}"
+KEYS = f"""
+gateway: {{keys: {{bench: {{digest: "sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"}}}}}}
 """
 CONFIG = """
 upstreams: {{bench: {{base_url: "http://127.0.0.1:{port}/v1"}}}}
-prices: {{large: {{input: 2.5, output: 10}}, small: {{input: 0.15, output: 0.6}}}}
+prices:
+  large: {{input: 2.5, output: 10}}
+  small: {{input: 0.15, output: 0.6}}
+  tenth: {{input: 0.15, output: 0.6}}
 """
 
 
@@ -74,6 +86,11 @@ def _measure(requests: int) -> None:
             for task in ("switched", "cascaded"):
                 header = {"x-downroute-task": task}
                 _row(f"downroute serve, task {task}", pid, port, header, requests, bare)
+        with Path(folder, "downroute.yaml").open("a") as config:
+            config.write(KEYS)
+        with _gateway(folder, "all") as (pid, port):
+            header = {"x-downroute-task": "escalated", "authorization": f"Bearer {KEY}"}
+            _row("downroute serve, key and task escalated", pid, port, header, requests, bare)
 
 
 def _row(
@@ -152,12 +169,17 @@ async def _upstream() -> None:
     whole = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
     whole %= (len(body), body)
 
+    failing = whole.replace(rb"{\"summary", rb"[\"summary")  # what it says is no JSON any more
+    numbers = itertools.count()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
-                writer.write(whole)
+                length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+                asked = await reader.readexactly(length)
+                fails = b'"tenth"' in asked and next(numbers) % 10 == 0
+                writer.write(failing if fails else whole)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
