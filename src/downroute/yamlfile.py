@@ -22,7 +22,7 @@ from downroute.errors import ConfigError
 class Strict(BaseModel):
     """The base of every settings class: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 Settings = TypeVar("Settings", bound=Strict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import tomllib
 import warnings
 from collections.abc import Callable, Mapping
 
@@ -35,6 +34,8 @@ def _json_lines(source: str) -> bool:
 
 def _toml(source: str) -> bool:
     try:
+        import tomllib  # a start of the gateway that needs none does without
+
         tomllib.loads(source)
     except (ValueError, RecursionError):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from pathlib import Path
@@ -81,6 +82,7 @@ def serve(
 
     Example: downroute serve --policy policy.yaml --port 8080
     """
+    gc.disable()  # until it serves: nothing that a start makes goes away again
     from downroute.cli.listed_prices import listed_elsewhere
     from downroute.cli.pricing import price_table
     from downroute.cli.serve_open import refuse_open, say_open
@@ -89,6 +91,8 @@ def serve(
     from downroute.gateway.config_file import ConfigSource
     from downroute.gateway.log_lines import to_stderr
     from downroute.gateway.service import serve_until_stopped
+
+    gc.freeze()
 
     def read() -> Settings:
         settings = load(config, upstream=upstream)
@@ -155,4 +159,5 @@ def _announce(started: Started) -> None:
     if started.serving.off:
         doing += " · switched off"
     kept = f"store {started.store}" + (" (cannot be written)" if started.store_fault else "")
+    gc.enable()
     typer.echo(f"gateway listens on {started.url} · {doing} · {kept}")
