@@ -34,6 +34,15 @@ def test_help_lists_every_command_in_its_panel_and_loads_no_room():
     assert places == sorted(places)
 
 
+def test_a_study_starts_without_what_takes_longest_to_load():
+    slow = ("scipy.stats", "scipy.optimize", "sklearn", "duckdb", "jinja2")
+    done = python(
+        "import sys\nimport downroute.cli.study_run\n"
+        f"print('LOADED', [m for m in {slow!r} if m in sys.modules])"
+    )
+    assert "LOADED []" in done.stdout
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.name)
 def test_every_command_has_help_with_an_example(command):
     loaded = load(command.name)

@@ -2,8 +2,11 @@ import asyncio
 import random
 from types import SimpleNamespace
 
+import pytest
+
 from downroute.records import Answer, Example
 from downroute.stats.sequential import default_looks
+from downroute.study.confirming import PARTS, cross_fitted
 from downroute.study.look import Rules
 from downroute.study.narrowing import narrow, when_json
 from downroute.study.pairs import Pair
@@ -67,16 +70,43 @@ def test_fresh_pairs_are_asked_inside_the_boundary_only_and_were_not_searched():
     assert all(found.holds(e) for e in asked if e.id in fresh)
 
 
-def test_where_the_log_holds_no_more_a_part_is_kept_back_to_confirm():
-    _, found, _ = study(2, (0.0, 0.0), (0.5, 0.0), planned=500, further=0)
-    assert found.confirmed
-    assert all(int(p.example_id) % 2 == 1 for p in found.fresh)
+def test_where_the_log_holds_no_more_every_pair_is_held_against_a_boundary_it_did_not_place():
+    _, found, asked = study(2, (0.0, 0.0), (0.5, 0.0), planned=500, further=0)
+    assert found.confirmed and found.cross_fitted
+    assert {int(p.example_id) % PARTS for p in found.fresh} == set(range(PARTS))
+    assert len(found.fresh) == pytest.approx(0.6 * 500, rel=0.15)
+    assert all(int(e.id) < 500 for e in asked)
+
+
+def test_a_part_s_own_losses_do_not_place_the_boundary_it_is_held_against():
+    """Losses in one part alone: no other part sees a reason to cut them out."""
+    examples, pairs = {}, []
+    for number in range(500):
+        words = 10 if number % 2 else 90
+        lost = float(words == 90 and number % PARTS == 0)
+        request = {"messages": [{"role": "user", "content": "word " * words}]}
+        examples[str(number)] = Example(str(number), "t", request, "d", Answer("x"))
+        pairs.append(Pair(str(number), str(number), lost, lost, 0.0))
+    kept = cross_fitted(pairs, examples, 0.05, 0)
+    of_part = [p for p in kept if int(p.example_id) % PARTS == 0]
+    assert len(of_part) == 100 and sum(p.difference for p in of_part) == 50
+
+
+def test_a_boundary_that_shows_dimly_is_looked_for_again_in_twice_as_many():
+    found = [study(s, (0.02, 0.0), (0.12, 0.0), at=80, further=1600) for s in range(6)]
+    grown = [n for outcome, n, _ in found if n is not None and n.grown]
+    assert len(grown) >= 1
+    for one in grown:
+        assert [p.example_id for p in one.grown] == [str(i) for i in range(400, 800)]
+        assert all(int(p.example_id) >= 800 for p in one.fresh)
 
 
 def test_an_inside_that_is_truly_worse_is_not_served():
-    found = [study(seed, (0.055, 0.005), (0.3, 0.0), further=400) for seed in range(40)]
+    found = [study(seed, (0.055, 0.005), (0.3, 0.0), further=400) for seed in range(12)]
     served = [n for outcome, n, _ in found if n is not None and n.confirmed]
-    assert len(found) == 40 and len(served) <= 5
+    assert len(found) == 12 and len(served) <= 3
+    short = [study(seed, (0.055, 0.005), (0.3, 0.0), further=0) for seed in range(12)]
+    assert sum(n is not None and n.confirmed for _, n, _ in short) <= 3
 
 
 def test_a_route_shown_as_a_whole_does_not_take_the_side_that_is_worse():

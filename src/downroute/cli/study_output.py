@@ -253,9 +253,11 @@ def _break_lines(result: TaskResult) -> list[str]:
     beyond = f"beyond, {found.outside.pairs} pairs, gap {points(found.outside.interval)}"
     why = "; the whole task was shown, and this is its better part"
     if found.judgement is not None and found.whole is not None:
+        held = "each held against a boundary found without it, " if found.cross_fitted else ""
+        fresh = "" if found.cross_fitted else "fresh "
         why = (
-            f"; confirmed on {len(found.fresh)} fresh pairs inside, of which the table speaks "
-            f"(all requests: gap {points(found.whole)})"
+            f"; confirmed on {len(found.fresh)} {fresh}pairs inside, {held}of which the table "
+            f"speaks (all requests: gap {points(found.whole)})"
         )
     return [f"{found.words()}, {found.share:.0%} of the requests; {beyond}: {result.baseline}{why}"]
 

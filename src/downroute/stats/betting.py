@@ -18,7 +18,8 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+
+from downroute.stats.roots import root
 
 Array = NDArray[np.float64]
 
@@ -114,4 +115,4 @@ def _crossing(signed: Callable[[float], float], start: float, end: float) -> flo
     """Where the growing capital first suffices on the way from start to end; ``None`` = never."""
     if signed(end) <= 0.0 or signed(start) >= 0.0:
         return None
-    return float(brentq(signed, start, end, xtol=1e-8))
+    return root(signed, start, end, xtol=1e-8)

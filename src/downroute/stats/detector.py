@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+
+from downroute.stats.ranks import ranks
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -41,8 +42,7 @@ def auroc(risk: Array, wrong: Bools) -> float | None:
     negative = len(wrong) - positive
     if not positive or not negative:
         return None
-    ranks = rankdata(risk)
-    above = float(ranks[wrong].sum()) - positive * (positive + 1) / 2
+    above = float(ranks(risk)[wrong].sum()) - positive * (positive + 1) / 2
     return above / (positive * negative)
 
 

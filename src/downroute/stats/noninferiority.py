@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from scipy.optimize import brentq
+from downroute.stats.roots import root
 
 _EDGE = 1e-9
 _WIDEST = 1e6
@@ -188,4 +188,4 @@ def _crossing(signed: Callable[[float], float], start: float, end: float) -> flo
         return start
     if (first > 0.0) == (last > 0.0):
         return None
-    return float(brentq(signed, start, end, xtol=_TOLERANCE))
+    return root(signed, start, end, xtol=_TOLERANCE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.stats import hypergeom, norm
+from scipy.special import ndtr, ndtri
 
 from downroute.stats.interval import Interval
 
@@ -25,6 +25,8 @@ def wilson(hits: int, of: int, z: float = Z_95) -> Interval:
 def fisher_greater(hits: int, of: int, all_hits: int, everything: int) -> float:
     """Fisher's exact one-sided p-value: the chance that ``of`` calls drawn from ``everything``
     hold ``hits`` or more of its ``all_hits``."""
+    from scipy.stats import hypergeom  # takes as long to load as all the rest
+
     return float(hypergeom.sf(hits - 1, everything, all_hits, of))
 
 
@@ -43,9 +45,9 @@ def trend_z(hits: Sequence[int], of: Sequence[int]) -> float:
 
 def two_sided(z: float) -> float:
     """The p-value of a z in either direction."""
-    return float(2 * norm.sf(abs(z)))
+    return float(2 * ndtr(-abs(z)))
 
 
 def z_of(alpha: float) -> float:
     """The z whose two-sided p-value is ``alpha``."""
-    return float(norm.isf(alpha / 2))
+    return float(-ndtri(alpha / 2))

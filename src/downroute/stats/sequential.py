@@ -19,8 +19,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
+
+from downroute.stats.roots import root
 
 Array = NDArray[np.float64]
 
@@ -233,7 +234,7 @@ class _Path:
             return math.inf
         if self.pairs == 0:
             return float(-ndtri(error))
-        return float(brentq(lambda z: self.exceeding(look, z) - error, -_REACH, 4 * _REACH))
+        return root(lambda z: self.exceeding(look, z) - error, -_REACH, 4 * _REACH)
 
     def after(self, look: int, bound: float, following: int) -> _Path:
         """The path's state at ``look`` where z stayed below ``bound``, laid out finely enough

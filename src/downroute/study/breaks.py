@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from downroute.records import Bounds, Example
+from downroute.records import Bounds, Example, Json
+from downroute.remembered import Remembered
 from downroute.routing.features import CATEGORIES, FEATURES
 from downroute.study.pairs import Pair
 
@@ -32,6 +33,7 @@ PLACED_AMONG = 0.8
 """Boundaries of the feature found that are at least so clear compete for the likeliest place."""
 
 DEALS = 999
+AT_ONCE = 111
 MOST_CUTS = 64
 """Boundaries tried on one feature."""
 
@@ -67,9 +69,14 @@ class _Split:
 
 
 def find_break(
-    pairs: Sequence[Pair], examples: Mapping[str, Example], margin: float, seed: int = 0
+    pairs: Sequence[Pair],
+    examples: Mapping[str, Example],
+    margin: float,
+    seed: int = 0,
+    level: float = LEVEL,
 ) -> Break | None:
-    """The clearest break between ``pairs`` of known difference; ``None`` where there is none.
+    """The clearest break between ``pairs`` of known difference; ``None`` where there is none that
+    would be rare (``level``) were there none.
 
     ``margin`` is in score units: beyond a break the estimated gap is above it.
     """
@@ -87,9 +94,8 @@ def find_break(
     if not np.isfinite(best) or best < AS_CLEAR * anywhere:
         # The clearest change is one of losses that wins make up for.
         return None
-    dealt = _largest_when_dealt(difference, outside, margin, seed)
-    p_value = float((1 + np.sum(dealt >= best - 1e-9)) / (1 + DEALS))
-    if p_value > LEVEL:
+    p_value = _p_value(best, difference, outside, margin, seed, level)
+    if p_value > level:
         return None
     near = [i for i in range(len(splits)) if clear[i] >= AS_CLEAR * best]
     feature = splits[near[0]].feature
@@ -125,14 +131,20 @@ def may_hold_somewhere(
     return False
 
 
-def _largest_when_dealt(difference: Array, outside: Array, margin: float, seed: int) -> Array:
+def _p_value(
+    best: float, difference: Array, outside: Array, margin: float, seed: int, level: float
+) -> float:
+    """The share of deals whose clearest split is as clear as ``best``; dealing ends as soon as that
+    is surely above ``level`` (Besag & Clifford 1991), which it mostly is at once."""
     generator = np.random.default_rng(seed)
-    found = []
-    for start in range(0, DEALS, 111):
-        deals = min(111, DEALS - start)
+    reached = 0
+    for start in range(0, DEALS, AT_ONCE):
+        deals = min(AT_ONCE, DEALS - start)
         dealt = generator.permuted(np.tile(difference, (deals, 1)), axis=1)
-        found.append(_clearness(dealt, outside, margin).max(axis=1))
-    return np.concatenate(found)
+        reached += int(np.sum(_clearness(dealt, outside, margin).max(axis=1) >= best - 1e-9))
+        if (1 + reached) / (1 + DEALS) > level:
+            break
+    return (1 + reached) / (1 + DEALS)
 
 
 def _clearness(
@@ -153,8 +165,10 @@ def _clearness(
     found = np.maximum(_z(differences, lost, beyond), _z(losses, losses @ outside, beyond))
     if not worse_only:
         return found
-    both = (np.square(differences) @ outside / beyond - gap**2) / beyond
-    left = np.square(differences).sum(axis=1, keepdims=True) - np.square(differences) @ outside
+    squares = np.square(differences)
+    squares_beyond = squares @ outside
+    both = (squares_beyond / beyond - gap**2) / beyond
+    left = squares.sum(axis=1, keepdims=True) - squares_beyond
     both = both + (left / (pairs - beyond) - rest**2) / (pairs - beyond)
     apart = gap - rest > PLAINLY * np.sqrt(np.maximum(both, 0.0))
     clear: Array = np.where((gap > margin) & apart, found, -np.inf)
@@ -173,16 +187,17 @@ def _z(values: Array, beyond_sum: Array, beyond: Array) -> Array:
 def _splits(examples: Sequence[Example]) -> list[_Split]:
     """Every boundary with enough pairs on both sides, those that split alike once."""
     found: dict[bytes, _Split] = {}
-    for name, value_of in FEATURES.items():
-        values = np.array([value_of(e.request) for e in examples])
+    known = [_known_of(e.request) for e in examples]
+    for place, name in enumerate(FEATURES):
+        values = np.array([numbers[place] for numbers, _ in known])
         for low, high in _cuts(values):
             for split in (
                 _Split(name, Bounds(max=float(low)), values > low),
                 _Split(name, Bounds(min=float(high)), values < high),
             ):
                 found.setdefault(np.packbits(split.outside).tobytes(), split)
-    for category, name_of in CATEGORIES.items():
-        names = np.array([name_of(e.request) for e in examples])
+    for place, category in enumerate(CATEGORIES):
+        names = np.array([words[place] for _, words in known])
         for name in np.unique(names):
             outside = names == name
             rest = frozenset(str(n) for n in np.unique(names[~outside]))
@@ -200,3 +215,14 @@ def _cuts(values: Array) -> list[tuple[float, float]]:
         wanted = np.linspace(FEWEST, len(values) - FEWEST, MOST_CUTS)
         places = np.unique(places[np.abs(places[None, :] - wanted[:, None]).argmin(axis=1)])
     return [(float(ordered[p - 1]), float(ordered[p])) for p in places]
+
+
+def _features_of(request: Mapping[str, Json]) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    return (
+        tuple(value_of(request) for value_of in FEATURES.values()),
+        tuple(name_of(request) for name_of in CATEGORIES.values()),
+    )
+
+
+_known_of = Remembered(_features_of, most=20_000)
+"""The features and categories of a request; searches are repeated over the same ones."""

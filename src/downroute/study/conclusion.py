@@ -50,11 +50,9 @@ def result_of(
     """What ``judgement`` says of one task measured with ``candidate``; where it holds inside a
     boundary alone and that was confirmed, what the confirmation says.
     ``heard`` is what asking a judge came to, where one was."""
-    sample = measured
-    if narrowing is not None:
-        sample = measured[: narrowing.explored]
-        if narrowing.confirmed and narrowing.judgement is not None:
-            judgement, pairs = narrowing.judgement, narrowing.fresh
+    sample = measured[: len(task.examples)]
+    if narrowing is not None and narrowing.confirmed and narrowing.judgement is not None:
+        judgement, pairs = narrowing.judgement, narrowing.fresh
     last = judgement.looks[-1] if judgement.looks else None
     seen = weighed(pairs[: last.examples]) if last else []
     confirming = () if narrowing is None else narrowing.further
@@ -251,5 +249,5 @@ def data_digest(finding: Finding, task: PreparedTask) -> str:
     requests = {e.id: e.request_digest for e in task.examples}
     stood_on = [[requests[p.example_id], p.key, p.baseline, p.candidate] for p in finding.pairs]
     found = finding.result.narrowing
-    confirming = [] if found is None else [[p.key, p.baseline, p.candidate] for p in found.fresh]
-    return digest([stood_on, confirming])
+    beyond = () if found is None else (*found.grown, *found.fresh)
+    return digest([stood_on, [[p.key, p.baseline, p.candidate] for p in beyond]])

@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from downroute.stats.interval import Interval
 from downroute.stats.noninferiority import tango_interval, tango_z
 from downroute.stats.ppi import PpiMean, Stratum, ppi_mean
+from downroute.stats.roots import root
 from downroute.study.labels import FEW, Cell, cells
 from downroute.study.look import JudgedState, Look, Rules, look_at
 from downroute.study.pairs import Pair
@@ -145,7 +145,7 @@ def _interval(
         ends = excess(-_WIDEST), excess(1.0)
         if not ends[0] > 0.0 > ends[1]:
             return None
-        return float(brentq(excess, -_WIDEST, 1.0, xtol=1e-9))
+        return root(excess, -_WIDEST, 1.0, xtol=1e-9)
 
     middle, low, high = crossing(0.0), crossing(z_crit), crossing(-z_crit)
     least = -math.inf if low is None else low

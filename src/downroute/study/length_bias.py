@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import spearmanr
-
 from downroute.records import Example, Json, Measurement
+from downroute.stats.ranks import spearman
 from downroute.study.pairs import Pair, shown
 
 FEWEST = 20
@@ -79,5 +78,4 @@ def length_bias(
     ratio = sum(second for _, second, _ in rows) / before
     if len(set(longer)) < 2 or len(set(better)) < 2:
         return LengthBias(len(rows), ratio, None, None)
-    found = spearmanr(longer, better)
-    return LengthBias(len(rows), ratio, float(found.statistic), float(found.pvalue))
+    return LengthBias(len(rows), ratio, *spearman(longer, better))

@@ -3,31 +3,29 @@
 Two ways lead to a narrowed route. Where the whole task was shown good enough, cutting out a side
 that is worse than the rest leaves a rest that is better than the whole, so nothing more needs to
 be shown. Where it was not, the inside is a new hypothesis, and is tested by the same sequential
-test at the same level on *fresh* pairs: requests of the log beyond those that found the break, or
-where the log holds too few, every other pair, kept out of the search. Either way at most one test
-of each kind may err, and the second is only made where the first did not pass.
+test at the same level on pairs that did not help to place the boundary. Either way at most one
+test of each kind may err, and the second is only made where the first did not pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from downroute.records import Bounds, Example, Json
 from downroute.stats.interval import Interval
-from downroute.stats.sequential import default_looks
-from downroute.study.breaks import Break, find_break, may_hold_somewhere
+from downroute.study.boundary_search import Ask, breaks_between, search
+from downroute.study.breaks import Break, may_hold_somewhere
+from downroute.study.confirming import confirm, cross_fitted
 from downroute.study.look import Rules, Scores
 from downroute.study.pairs import Pair
-from downroute.study.plan import fewest_pairs
 from downroute.study.prepared import PreparedTask
 from downroute.study.slices import Z_95, Slice
 from downroute.study.traffic import weighed
-from downroute.study.verdict import Judgement, Outcome, judge
+from downroute.study.verdict import Judgement, Outcome
 
-MOST_BREAKS = 3
-
-Ask = Callable[[Sequence[Example]], Awaitable[Sequence[Pair]]]
+ENOUGH = 0.5
+"""As many more requests in the log, beside those measured, are left to confirm by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +40,16 @@ class Narrowing:
     whole: Interval | None
     share: float
     p_value: float
-    explored: int
-    """How many measured examples are a sample of the whole task."""
     judgement: Judgement | None = None
     fresh: tuple[Pair, ...] = ()
+    """The pairs the judgement is of."""
     further: tuple[Example, ...] = ()
     """The examples asked to confirm it."""
     breaks: tuple[Break, ...] = ()
+    cross_fitted: bool = False
+    """Whether pairs of the sample are among ``fresh``, each inside a boundary found without it."""
+    grown: tuple[Pair, ...] = ()
+    """Pairs beyond the sample that were asked for to find the break."""
 
     @property
     def confirmed(self) -> bool:
@@ -67,6 +68,7 @@ class Narrowing:
             "words": self.words(),
             "confirmed": self.confirmed,
             "fresh_pairs": len(self.fresh),
+            "cross_fitted": self.cross_fitted,
             "share": self.share,
             "p_value": self.p_value,
         }
@@ -86,60 +88,37 @@ async def narrow(
         return None
     by_id = {e.id: e for e in task.examples}
     margin = judgement.looks[-1].margin if judgement.looks else rules.margin
-    shown = judgement.outcome is Outcome.ROUTE
-    if not shown:
-        if not may_hold_somewhere(pairs, by_id, margin):
-            return None
-        await ask(task.examples[len(pairs) :])
-    explored = list(pairs)
-    further = () if shown else task.further()
-    # Few more in the log: part of what is measured must be left to confirm by.
-    held_out = not shown and len(further) < len(explored) // 2
-    searched = explored[::2] if held_out else explored
-    breaks = _breaks(searched, by_id, margin, rules.seed)
+    if judgement.outcome is Outcome.ROUTE:
+        rest = task.examples[len(pairs) :]
+        breaks, _ = await search(list(pairs), by_id, rest, margin, rules.seed, ask)
+        return _described(breaks, pairs, by_id, rules) if breaks else None
+    if not may_hold_somewhere(pairs, by_id, margin):
+        return None
+    await ask(task.examples[len(pairs) :])
+    sample, further = list(pairs), task.further()
+    if len(further) < ENOUGH * len(sample):
+        breaks = breaks_between(sample, by_id, margin, rules.seed)
+        known = cross_fitted(sample, by_id, margin, rules.seed) if breaks else []
+        grown: tuple[Pair, ...] = ()
+    else:
+        known = []
+        more = further[: len(sample)] if len(further) >= (1 + ENOUGH) * len(sample) else ()
+        breaks, grown = await search(sample, by_id, more, margin, rules.seed, ask)
+        by_id |= {e.id: e for e in more}
+        further = further[len(grown) :]
     if not breaks:
         return None
-    found = _described(breaks, explored, by_id, rules)
-    if shown:
-        return found
-    kept = [p for p in explored[1::2] if found.holds(by_id[p.example_id])] if held_out else []
-    inside = [e for e in further if found.holds(e)][: max(len(task.examples) - len(kept), 0)]
-    confirmed, fresh = await _confirm(kept, inside, rules, ask)
-    return replace(found, judgement=confirmed, fresh=tuple(fresh), further=tuple(inside))
-
-
-async def _confirm(
-    kept: Sequence[Pair], inside: Sequence[Example], rules: Rules, ask: Ask
-) -> tuple[Judgement, list[Pair]]:
-    """The sequential test of fresh pairs: those ``kept`` back, then of the examples ``inside``."""
-    fresh = list(kept)
-    planned = len(kept) + len(inside)
-    judgement = Judgement(Outcome.INCONCLUSIVE, None, (), 0)
-    if planned < fewest_pairs(rules.margin, alpha=rules.alpha):
-        return judgement, fresh
-    schedule = default_looks(planned)
-    own = replace(rules, schedule=schedule)
-    for done, until in enumerate(schedule, start=1):
-        fresh += await ask(inside[max(len(fresh) - len(kept), 0) : max(until - len(kept), 0)])
-        judgement = judge(fresh, done, own)
-        if judgement.outcome is not None:
-            break
-    return judgement, fresh
-
-
-def _breaks(
-    pairs: Sequence[Pair], examples: Mapping[str, Example], margin: float, seed: int
-) -> tuple[Break, ...]:
-    """One break after another, each inside those before it."""
-    found: list[Break] = []
-    left = list(pairs)
-    while len(found) < MOST_BREAKS:
-        one = find_break(left, examples, margin, seed)
-        if one is None:
-            break
-        found.append(one)
-        left = [p for p in left if one.holds(examples[p.example_id])]
-    return tuple(found)
+    found = _described(breaks, [*sample, *grown], by_id, rules)
+    inside = [e for e in further if found.holds(e)][: max(len(task.examples) - len(known), 0)]
+    confirmed, fresh = await confirm(known, inside, rules, ask)
+    return replace(
+        found,
+        judgement=confirmed,
+        fresh=tuple(fresh),
+        further=tuple(inside),
+        grown=grown,
+        cross_fitted=bool(known),
+    )
 
 
 def _described(
@@ -157,7 +136,6 @@ def _described(
         whole=Scores.of(known).interval(Z_95, rules),
         share=sum(p.weight for p in inside) / sum(p.weight for p in known),
         p_value=max(b.p_value for b in breaks),
-        explored=len(pairs),
         breaks=breaks,
     )
 

@@ -227,9 +227,10 @@ async def study_task(
         except (BudgetError, TaskStoppedError) as reason:
             # The verdict on the whole stands; only where it breaks is not known.
             unlooked = f"where it breaks was not looked for to the end: {reason}"
+    # What comes after these was asked for to find a boundary, or to confirm one.
     last = min(rules.schedule[-1], len(task.examples))
     cascading = stop is None and may_cascade(judgement, task, question, rules)
-    if cascading and narrowing is None and worth_asking_on(pairs, task.examples, measured):
+    if cascading and narrowing is None and worth_asking_on(pairs[:last], task.examples, measured):
         rest = task.examples[len(measured) : rules.schedule[-1]]
         try:
             await take(rest, await measuring.measure(rest))
@@ -264,7 +265,7 @@ async def study_task(
         )
     if stop is not None or unlooked is not None:
         result = replace(result, message=unlooked if stop is None else str(stop))
-    until = len(pairs) if narrowing is None else narrowing.explored
+    until = len(task.examples)
     return Finding(result, tuple(pairs[:until]), tuple(measured[:until]), tuple(measured[until:]))
 
 
