@@ -47,6 +47,8 @@ class Moment:
     at_s: float
     rss_kib: int
     files: int
+    waiting: int
+    """The most log rows that waited to be written since the moment before."""
 
 
 @dataclass
@@ -57,14 +59,27 @@ class Watched:
     port: int
     folder: Path
     moments: list[Moment] = field(default_factory=list)
+    waiting: int = 0
 
     def look(self, requests: int, began: float) -> Moment:
         status = Path(f"/proc/{self.pid}/status").read_text()
         rss_kib = int(status.split("VmRSS:")[1].split()[0])
         files = len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
-        moment = Moment(requests, time.monotonic() - began, rss_kib, files)
+        moment = Moment(requests, time.monotonic() - began, rss_kib, files, self.waiting)
+        self.waiting = 0
         self.moments.append(moment)
         return moment
+
+    async def watch_the_log(self) -> None:
+        """Note how many rows wait, for ever."""
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.write(b"GET /metrics HTTP/1.1\r\nhost: b\r\nconnection: close\r\n\r\n")
+            found = re.search(rb"\ndownroute_log_rows_waiting (\S+)", await reader.read())
+            writer.close()
+            if found:
+                self.waiting = max(self.waiting, int(float(found[1])))
+            await asyncio.sleep(0.3)
 
     def cpu_s(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
@@ -156,7 +171,9 @@ async def flood(gateway: Watched, requests: int, until_s: float) -> tuple[int, i
                 gateway.look(sent, began)
         writer.close()
 
+    watching = asyncio.create_task(gateway.watch_the_log())
     await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+    watching.cancel()
     gateway.look(sent, began)
     return sent, wrong
 
@@ -176,15 +193,20 @@ async def _reply(reader: asyncio.StreamReader) -> bytes:
 
 
 def tell(gateway: Watched) -> None:
-    print("| requests | after | a second | MiB | open files |\n|---|---|---|---|---|")
-    last = Moment(0, 0.0, 0, 0)
-    for moment in gateway.moments[:: max(1, len(gateway.moments) // 12)] + gateway.moments[-1:]:
-        if moment.requests == last.requests:
-            continue
+    print(
+        "| requests | after | a second | MiB | open files | most log rows waiting |\n"
+        "|---|---|---|---|---|---|"
+    )
+    step = max(1, len(gateway.moments) // 16)
+    last = Moment(0, 0.0, 0, 0, 0)
+    for at in range(0, len(gateway.moments), step):
+        between = gateway.moments[at : at + step]
+        moment = between[-1]
         rate = (moment.requests - last.requests) / (moment.at_s - last.at_s)
         print(
             f"| {moment.requests:,} | {moment.at_s:.0f} s | {rate:,.0f} "
-            f"| {moment.rss_kib / 1024:.1f} | {moment.files} |"
+            f"| {moment.rss_kib / 1024:.1f} | {moment.files} "
+            f"| {max(one.waiting for one in between):,} |"
         )
         last = moment
 
