@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import jsonschema_rs
 import msgspec
 
 from downroute.records import Json
 from downroute.remembered import Remembered
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 BACKTRACK_LIMIT = 100_000
 """Steps after which a `pattern` counts as not matching: schemas come with requests, and a
@@ -83,6 +85,8 @@ _compiled = Remembered(_compile)
 
 @lru_cache(maxsize=512)
 def _compiled_text(schema: bytes) -> jsonschema_rs.Validator | str:
+    import jsonschema_rs  # a gateway whose requests bring no schema holds 3 MB less
+
     try:
         return jsonschema_rs.validator_for(
             msgspec.json.decode(schema),
