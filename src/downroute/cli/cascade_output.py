@@ -45,6 +45,10 @@ def cascade_lines(cascade: CascadeReport) -> list[str]:
         f"finds {_share(cascade.recall)} of such answers; AUROC {_number(cascade.auroc)}",
         GUARANTEE,
     ]
+    if cascade.answered:
+        shares = zip(cascade.route.models, cascade.answered, strict=True)
+        told = ", ".join(f"{model} {share:.1%}" for model, share in shares)
+        lines.append(f"a ladder, which saves more here than two models; answered by {told}")
     if cascade.break_even is not None:
         lines.append(f"saves as long as fewer than {cascade.break_even:.0%} are escalated")
     split, saving = cascade.random_split, cascade.point.saving

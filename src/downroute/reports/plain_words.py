@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from downroute.records import Json
 from downroute.reports.display import MISSING
@@ -41,6 +42,8 @@ def headline(report: Mapping[str, Json]) -> str:
 def said(task: Mapping[str, Json], report: Mapping[str, Json]) -> str:
     """What the verdict means for the task."""
     baseline, candidate, verdict = report["baseline"], task["candidate"], task["verdict"]
+    if verdict == "cascade" and len(task.get("models") or ()) > 2:
+        return f"Can move with a safety net: {_climbs(task)}."
     if verdict == "cascade":
         return (
             f"Can move with a safety net: {candidate} answers first, and about "
@@ -60,6 +63,17 @@ def said(task: Mapping[str, Json], report: Mapping[str, Json]) -> str:
             return f"Stays on {baseline}: {task['message']}."
         return f"Stays on {baseline}: {candidate} is shown to be worse by more than the margin."
     return f"Not decided, so it stays on {baseline}. {next_step(task)}"
+
+
+def _climbs(task: Mapping[str, Json]) -> str:
+    """How requests go up a ladder of models."""
+    *cheaper, last = task["models"]
+    answered = (task.get("cascade") or {}).get("answered")
+    share = "the rest" if not answered else f"about {answered[-1]:.0%} of the requests"
+    told = f"{cheaper[0]} answers first"
+    for before, model in pairwise(cheaper):
+        told += ", once more where its answer does not do" if model == before else f", then {model}"
+    return f"{told}; {share} are passed on to {last}"
 
 
 def next_step(task: Mapping[str, Json]) -> str:

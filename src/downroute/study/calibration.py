@@ -69,11 +69,11 @@ class Calibration:
         assert self.point is not None
         ordering, above = self.ordering, self.point.above
         if ordering.second is None or ordering.option.purpose is None:
-            score = replace(ordering.score, above=_finite(above))
+            score = replace(ordering.score, above=finite(above))
             return Route(task, (candidate, baseline), baseline, checks=checks, escalate=score)
         purpose = ordering.option.purpose
         asker = self.trial.paid[purpose].model
-        opinion = replace(ordering.second, above=_finite(above))
+        opinion = replace(ordering.second, above=finite(above))
         free, low, high = replace(ordering.score, above=FARTHEST), ordering.low, FARTHEST
         if low == -FARTHEST:
             # Every answer is asked about, so nothing depends on the free score.
@@ -140,7 +140,7 @@ def in_sample(trial: Trial) -> Iterator[tuple[Array, Bools, Purpose | None]]:
 
 
 def _walk(trial: Trial, ordering: Ordering, rules: Rules, z_bound: float) -> tuple[Point, ...]:
-    above = _as_served(ordering, thresholds(ordering.risk))
+    above = as_served(ordering, thresholds(ordering.risk))
     if trial.binary and trial.weights is None and not rules.relative:
         kept = ordering.risk[None, :] <= above[:, None]
         b = (kept & (trial.baseline > trial.candidate)[None, :]).sum(axis=1).astype(np.float64)
@@ -154,7 +154,7 @@ def _walk(trial: Trial, ordering: Ordering, rules: Rules, z_bound: float) -> tup
     return tuple(Point(f, float(above[k]), k < passed) for k, f in enumerate(FRACTIONS))
 
 
-def _as_served(ordering: Ordering, above: Array) -> Array:
+def as_served(ordering: Ordering, above: Array) -> Array:
     """``above``, lowered where what is served would escalate clearly fewer than were tested: a
     threshold within many equal scores may fall on either side of them."""
     if ordering.served is None:
@@ -200,5 +200,6 @@ def _half(trial: Trial, ordering: Ordering, folds: np.ndarray) -> tuple[Trial, O
     )
 
 
-def _finite(above: float) -> float:
+def finite(above: float) -> float:
+    """A threshold that can be written down."""
     return max(-FARTHEST, min(FARTHEST, above))

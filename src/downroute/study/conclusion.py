@@ -34,6 +34,8 @@ class Finding:
     measured: tuple[Measurement, ...]
     confirming: tuple[Measurement, ...] = ()
     """The answers asked for to confirm where the candidate holds, beside those of the sample."""
+    above: tuple[Finding, ...] = ()
+    """Of a ladder the findings of its further models, the baseline apart."""
 
 
 def result_of(
@@ -239,9 +241,13 @@ def _mean(pairs: Sequence[Pair], scores: Sequence[float | None]) -> float | None
 
 
 def snapshots(finding: Finding) -> dict[str, str]:
-    """The model version the candidate's upstream reported; all of them where it changed."""
-    seen = {m.snapshot for m in finding.measured if m.snapshot}
-    return {finding.result.candidate: ", ".join(sorted(seen))} if seen else {}
+    """The model version each candidate's upstream reported; all of them where it changed."""
+    found = {}
+    for one in (finding, *finding.above):
+        seen = {m.snapshot for m in one.measured if m.snapshot}
+        if seen:
+            found[one.result.candidate] = ", ".join(sorted(seen))
+    return found
 
 
 def data_digest(finding: Finding, task: PreparedTask) -> str:
@@ -250,4 +256,5 @@ def data_digest(finding: Finding, task: PreparedTask) -> str:
     stood_on = [[requests[p.example_id], p.key, p.baseline, p.candidate] for p in finding.pairs]
     found = finding.result.narrowing
     beyond = () if found is None else (*found.grown, *found.fresh)
-    return digest([stood_on, [[p.key, p.baseline, p.candidate] for p in beyond]])
+    above = [data_digest(further, task) for further in finding.above]
+    return digest([stood_on, [[p.key, p.baseline, p.candidate] for p in beyond], *above])

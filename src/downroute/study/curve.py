@@ -57,6 +57,8 @@ class CascadeReport:
     oracle: CurvePoint
     first_word_s: float | None
     baseline_p95_s: float | None
+    answered: tuple[float, ...] = ()
+    """Of a ladder the share of requests that each of the route's models answers, in order."""
 
     def as_json(self) -> dict[str, Json]:
         """As ``study --json`` prints it and the ledger keeps it."""
@@ -79,6 +81,7 @@ class CascadeReport:
             "baseline_latency_p95_s": self.baseline_p95_s,
             "random_split": _point(self.random_split),
             "oracle": _point(self.oracle),
+            "answered": list(self.answered) or None,
             "guarantee": GUARANTEE,
         }
 
@@ -118,16 +121,16 @@ def cascade_report(found: Calibration, rules: Rules, z_bound: float, route: Rout
         wrong_per_1000=1000.0 * float((~escalated & gain).mean()),
         break_even=_break_even(trial),
         all_candidate=at(nobody, passed=False),
-        latency_p50_s=_quantile(times, 0.5),
-        latency_p95_s=_quantile(times, 0.95),
-        random_split=_random_split(trial, rules, z_bound),
-        oracle=_oracle(trial, rules, z_bound),
-        first_word_s=_quantile(first, 0.5),
-        baseline_p95_s=_quantile(trial.baseline_s, 0.95),
+        latency_p50_s=quantile(times, 0.5),
+        latency_p95_s=quantile(times, 0.95),
+        random_split=split_point(trial, rules, z_bound),
+        oracle=oracle_point(trial, rules, z_bound),
+        first_word_s=quantile(first, 0.5),
+        baseline_p95_s=quantile(trial.baseline_s, 0.95),
     )
 
 
-def _random_split(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
+def split_point(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
     """A share of requests chosen by lot, as large as has to go to the baseline to hold the margin;
     its gap is that of one such lot."""
     share, chosen = random_split(trial, rules, z_bound)
@@ -135,7 +138,7 @@ def _random_split(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
     return CurvePoint(share, gap, random_saving(trial, share), passed=gap.high < rules.margin)
 
 
-def _oracle(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
+def oracle_point(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
     """What knowing every score would do on these very pairs; no test stands behind it."""
     escalated = oracle(trial, rules)
     nobody = np.zeros(trial.n, bool)
@@ -143,7 +146,8 @@ def _oracle(trial: Trial, rules: Rules, z_bound: float) -> CurvePoint:
     return CurvePoint(float(escalated.mean()), gap, trial.saving(escalated, nobody), passed=False)
 
 
-def _quantile(seconds: Array, share: float) -> float | None:
+def quantile(seconds: Array, share: float) -> float | None:
+    """``None`` where one of ``seconds`` is not known."""
     return (
         float(np.quantile(seconds, share)) if len(seconds) and np.isfinite(seconds).all() else None
     )

@@ -24,7 +24,8 @@ CLEARLY = 0.005
 SAFELY = -4.0
 """What is accepted without being asked about must be so far within the margin, as z, if the pilot
 went on as it is: no second opinion can make good what it never sees."""
-_AIMS = (0.2, 0.4, 0.6)
+AIMS = (0.2, 0.4, 0.6)
+"""Shares of the margin that may be used up."""
 
 
 def pilot_size(trial: Trial) -> int:
@@ -81,7 +82,7 @@ def _promise(pilot: Trial, option: Option, margin: float, folds: np.ndarray) -> 
     # What is left of the gap if all up to here are kept.
     left = np.concatenate([[0.0], np.cumsum(lost)]) / pilot.n
     savings = []
-    for aim in _AIMS:
+    for aim in AIMS:
         kept = int(np.flatnonzero(left <= aim * margin)[-1])
         escalated = np.ones(pilot.n, bool)
         escalated[order[:kept]] = False

@@ -67,6 +67,11 @@ def pair_up(
     return of_example(example, pair)
 
 
+def one_answer(measured: Measurement) -> Measurement:
+    """``measured`` without its further answers."""
+    return replace(measured, more=()) if measured.more else measured
+
+
 def of_example(example: Example, pair: Pair) -> Pair:
     """``pair`` with how much of the traffic its example stands for."""
     return replace(pair, weight=float(example.weight), rank=example.rank, certain=example.certain)

@@ -134,6 +134,8 @@ class TaskResult:
     def models(self) -> tuple[str, ...]:
         """The route this verdict leads to; the baseline stays unless the candidate was shown."""
         if self.outcome is Outcome.CASCADE:
+            if self.cascade is not None:
+                return self.cascade.route.models
             return self.candidate, self.baseline
         return (self.candidate,) if self.outcome is Outcome.ROUTE else (self.baseline,)
 

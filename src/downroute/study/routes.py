@@ -54,6 +54,10 @@ def evidence(
             result.baseline: float(f"{saving.baseline_usd:.4g}"),
             result.candidate: float(f"{saving.candidate_usd:.4g}"),
         }
+        for model in result.models:
+            further = result.mean_cost_usd.get(model)
+            if model not in facts["mean_cost_usd"] and further is not None:
+                facts["mean_cost_usd"][model] = float(f"{further:.4g}")
     paid = result.route_saving
     if paid is not None:
         facts["saving_share"] = _pair(paid.share_low, paid.share_high)

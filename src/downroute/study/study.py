@@ -27,6 +27,7 @@ from downroute.study.among_all import Tested, stands_among_all, tested
 from downroute.study.asking import Candidate, Paying
 from downroute.study.cascade import looks_for_cascades, may_cascade, with_cascade, worth_asking_on
 from downroute.study.choice import choose_scorer
+from downroute.study.climb import with_ladder
 from downroute.study.conclusion import Finding, data_digest, result_of, snapshots
 from downroute.study.discovery import FoundTask, exclusive_fingerprints, find_tasks, task_name
 from downroute.study.fitness import unfit
@@ -38,7 +39,7 @@ from downroute.study.look import Rules
 from downroute.study.measurement import Manner, Measuring
 from downroute.study.narrowing import narrow
 from downroute.study.opinions_plan import with_opinions
-from downroute.study.pairs import Pair, PairScore, pair_up
+from downroute.study.pairs import Pair, PairScore, one_answer, pair_up
 from downroute.study.plan import plan_task
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import TaskResult
@@ -144,7 +145,8 @@ async def run(
             findings.append(finding)
             if finding.result.outcome is Outcome.ROUTE:
                 break
-        best = best_of(findings)
+        rules = rules_of(task, question, config)
+        best = with_ladder(best_of(findings), findings, task, question, rules, grades)
         if baseline is None or not best.result.examples:
             return best
         floor = await measure_floor(task, baseline, paying, best.result.examples)
@@ -260,9 +262,17 @@ async def study_task(
     cascading = cascading and not any(p.to_grade for p in pairs[:last])
     if cascading and result.outcome is not Outcome.ROUTE and len(measured) >= last:
         givers = givers_of(candidate, helper, question)
-        result = await with_cascade(
-            result, task, pairs[:last], measured[:last], question, rules, givers, paying
+        answers = [one_answer(m) for m in measured[:last]]
+        # A cascade judges the one answer it gets, not the mean of several.
+        judged = (
+            pairs[:last]
+            if question.repeats == 1
+            else [
+                pair_up(example, question.baseline, answer, task.choice.judge, grades)
+                for example, answer in zip(task.examples, answers, strict=False)
+            ]
         )
+        result = await with_cascade(result, task, judged, answers, question, rules, givers, paying)
     if stop is not None or unlooked is not None:
         result = replace(result, message=unlooked if stop is None else str(stop))
     until = len(task.examples)
@@ -299,8 +309,17 @@ def givers_of(
 
 
 def best_of(findings: Sequence[Finding]) -> Finding:
-    """Of one task's candidates the one that counts, with the others' results beside it."""
-    best = min(findings, key=lambda f: _PREFERENCE[f.result.outcome])
+    """Of one task's candidates the one that counts, with the others' results beside it: of those
+    that were shown, alone or in a cascade, the one that saves most."""
+
+    def place(finding: Finding) -> tuple[bool, float, int]:
+        result = finding.result
+        shown = result.outcome in (Outcome.ROUTE, Outcome.CASCADE)
+        saving = result.route_saving
+        saved = float("-inf") if saving is None else saving.share
+        return not shown, -saved if shown else 0.0, _PREFERENCE[result.outcome]
+
+    best = min(findings, key=place)
     others = tuple(f.result for f in findings if f is not best)
     return replace(best, result=replace(best.result, others=others))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -129,3 +129,30 @@ class Trial:
         if not priced.any() or whole <= 0.0:
             return None
         return 1.0 - float((weights * paid)[priced].sum()) / whole
+
+
+def stacked(trials: Sequence[Trial]) -> Trial:
+    """The pairs of several trials, one's after the other's; without second opinions."""
+    first = trials[0]
+
+    def joined(pick: Callable[[Trial], Array]) -> Array:
+        return np.concatenate([pick(trial) for trial in trials])
+
+    certain = [trial.certain for trial in trials if trial.certain is not None]
+    weights = [trial.weights for trial in trials if trial.weights is not None]
+    return Trial(
+        pairs=tuple(pair for trial in trials for pair in trial.pairs),
+        baseline=joined(lambda t: t.baseline),
+        candidate=joined(lambda t: t.candidate),
+        baseline_usd=joined(lambda t: t.baseline_usd),
+        candidate_usd=joined(lambda t: t.candidate_usd),
+        baseline_s=joined(lambda t: t.baseline_s),
+        candidate_s=joined(lambda t: t.candidate_s),
+        signals={
+            name: np.concatenate([trial.signals[name] for trial in trials])
+            for name in first.signals
+        },
+        failed=np.concatenate([trial.failed for trial in trials]),
+        certain=np.concatenate(certain) if len(certain) == len(trials) else None,
+        weights=np.concatenate(weights) if len(weights) == len(trials) else None,
+    )
