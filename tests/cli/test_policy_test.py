@@ -130,6 +130,22 @@ def test_without_recordings_the_log_and_the_studies_answers_are_used(
     assert found["all"]["against"]["policy.yaml"]["changed"] == 0
 
 
+def test_answers_are_scored_as_the_routes_evidence_was(work, recording, downroute, replay):
+    # Nothing in the log says what is right; the recording's own verdicts do.
+    rows = [json.loads(line) for line in recording(200, large=0, small=0).read_text().splitlines()]
+    for row in rows:
+        row.pop("reference", None)
+    (work / "triage.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert downroute("import", "triage.jsonl", "--served", "large").code == 0
+    with replay("triage.jsonl") as upstream:
+        pair = ("--baseline", "large", "--candidate", "small", "--upstream", upstream)
+        assert downroute("study", *pair, "--yes", "--scorer", "recorded").code == 0
+    (work / "proposed.yaml").write_text(SWITCH)
+    for policy in ("policy.yaml", "proposed.yaml"):
+        (task,) = tried(downroute, policy, "--upstream", upstream)["tasks"]
+        assert task["quality"] == 1.0, policy
+
+
 def test_what_cannot_be_tried_says_why(work, recording, downroute):
     recording(10, large=0, small=0)
     (work / "other.yaml").write_text(SWITCH.replace("small", "tiny"))

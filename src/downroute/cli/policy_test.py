@@ -79,7 +79,7 @@ def test(
     current, current_name = _current(against, policy, settings)
     rates = price_table(settings).rates
     with ExitStack() as stack:
-        source = _log(log or [], settings, store, rates, scorer, upstream, stack)
+        source = _log(log or [], settings, store, rates, scorer, upstream, stack, tried)
         rows = [row for row in source if not task or row.task in task]
         if not rows:
             raise UsageError(
@@ -131,6 +131,7 @@ def _log(
     scorer: str | None,
     upstream: str | None,
     stack: ExitStack,
+    tried: Policy,
 ) -> Iterable[Logged]:
     """The requests to try it on; a store stays open until ``stack`` is left."""
     from downroute.scoring.spec import build_scorer
@@ -141,7 +142,7 @@ def _log(
         judge = None if scorer in (None, RECORDED) else build_scorer(str(scorer))
         _, found = recorded_log(files, rates, judge)
         return found
-    return _stored(settings, folder, scorer, upstream, stack)
+    return _stored(settings, folder, scorer, upstream, stack, tried)
 
 
 def _stored(
@@ -150,6 +151,7 @@ def _stored(
     scorer: str | None,
     upstream: str | None,
     stack: ExitStack,
+    tried: Policy,
 ) -> Iterable[Logged]:
     from downroute.cli.pricing import price_table, pricing
     from downroute.store import Store
@@ -157,22 +159,27 @@ def _stored(
 
     store = stack.enter_context(Store.open(folder or settings.store.path, create=False))
     store.calls.fill_missing_costs(pricing(price_table(settings)))
-    return stored_log(store, _judges(store, settings, scorer), _keys(settings, upstream))
+    return stored_log(store, _judges(store, settings, scorer, tried), _keys(settings, upstream))
 
 
-def _judges(store: Store, settings: Settings, scorer: str | None) -> Mapping[str, Judge]:
-    """Each task's judge, chosen as a study chooses it."""
-    from downroute.study.choice import choose_scorer
+def _judges(
+    store: Store, settings: Settings, scorer: str | None, tried: Policy
+) -> Mapping[str, Judge]:
+    """Each task's judge: the one that is named, else the one its route's evidence was scored by,
+    else the one a study would choose."""
+    from downroute.study.choice import choose_scorer, measured_by
     from downroute.study.discovery import find_tasks
     from downroute.study.settings import StudySettings
     from downroute.study.stored_log import some_examples
 
-    question = StudySettings(baseline="", candidates=(), scorer=scorer)
     shapes = {found.task.name: found.task.shape for found in find_tasks(store, None)}
-    return {
-        name: choose_scorer(name, picked, shapes[name], question, settings, store).judge
-        for name, picked in some_examples(store).items()
-    }
+    evidence = {route.task: route.evidence or {} for route in reversed(tried.routes)}
+    judges = {}
+    for name, picked in some_examples(store).items():
+        spec = scorer or measured_by(evidence.get(name, {}), picked, shapes[name], store)
+        question = StudySettings(baseline="", candidates=(), scorer=spec)
+        judges[name] = choose_scorer(name, picked, shapes[name], question, settings, store).judge
+    return judges
 
 
 def _keys(settings: Settings, upstream: str | None) -> Keys:

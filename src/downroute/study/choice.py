@@ -3,13 +3,13 @@ of its answers suggests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from downroute.answers.openai_chat import answer_digest
 from downroute.config import Settings
 from downroute.errors import UsageError
-from downroute.records import Answer, Example, Score
+from downroute.records import Answer, Example, Json, Score
 from downroute.scoring.judge import (
     Alone,
     ClosedQa,
@@ -69,6 +69,28 @@ def choose_scorer(
         return Choice(PEOPLE, "no rule can judge such answers; equal ones tie", _by_people())
     scorer = build_scorer(suggested[0])
     return Choice(describe(scorer), suggested[1], _by_scorer(scorer, question))
+
+
+def measured_by(
+    evidence: Mapping[str, Json], examples: Sequence[Example], shape: str, store: Store
+) -> str | None:
+    """The scorer to judge a task's answers by where none is named: the one its ``evidence`` says,
+    if it can be used here without asking anybody; the recorded scores where no rule can tell;
+    else ``None``, and the shape of the answers suggests one."""
+    said = evidence.get("scorer")
+    if isinstance(said, str) and (said != RECORDED or store.recorded.has_any()):
+        try:
+            scorer = None if said == RECORDED else build_scorer(said)
+        except UsageError:
+            pass  # A model or a person judged, or the option is of another version.
+        else:
+            if not isinstance(scorer, (Rubric, Factuality, ClosedQa, Pairwise)):
+                return said
+    suggested = suggest(shape, examples)
+    blind = suggested is None or (
+        build_scorer(suggested[0]).needs_reference and all(e.reference is None for e in examples)
+    )
+    return RECORDED if blind and store.recorded.has_any() else None
 
 
 def _by_scorer(scorer: Scorer, question: StudySettings) -> Judge:
