@@ -26,7 +26,7 @@ from downroute import config
 from downroute.cli.pricing import price_table
 from downroute.gateway import chat_stream
 from downroute.gateway.service import gateway
-from downroute.gateway.transport import upstream_connection
+from downroute.gateway.transport import upstream_exchange
 from downroute.records import Call, Decision, Purpose
 from downroute.store import Store
 
@@ -209,7 +209,7 @@ POLICY = "version: 1\nroutes:\n" + "".join(
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upstream_connection, "LARGEST_REPLY_BYTES", LARGE_BYTES)
+        patch.setattr(upstream_exchange, "LARGEST_REPLY_BYTES", LARGE_BYTES)
         patch.setattr(chat_stream, "LARGEST_REPLY_BYTES", LARGE_BYTES)
         patch.setattr(chat_stream, "LONGEST_EVENT_BYTES", LARGE_BYTES)
         stage = Stage(tmp_path_factory.mktemp("faults"))

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import uvloop
 
-from downroute.gateway.transport import upstream_connection
+from downroute.gateway.transport import upstream_exchange
 from downroute.gateway.transport.address import address
 from downroute.gateway.transport.client import HttpClient
 from downroute.gateway.upstream import Fault, NoReplyError, Patience
@@ -246,7 +246,7 @@ def test_a_stream_that_ends_while_its_last_piece_is_made_use_of_has_ended(pieces
 
 
 def test_a_giant_reply_is_not_held_in_memory(monkeypatch):
-    monkeypatch.setattr(upstream_connection, "LARGEST_REPLY_BYTES", 2**20)
+    monkeypatch.setattr(upstream_exchange, "LARGEST_REPLY_BYTES", 2**20)
     giant = b"HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n" + b"x" * 3 * 2**20
     fault, message = fault_of(saying(giant))
     assert fault is Fault.BROKEN and "larger than" in message

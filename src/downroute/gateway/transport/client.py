@@ -16,7 +16,8 @@ from collections import defaultdict, deque
 
 from downroute.gateway.message import Headers
 from downroute.gateway.transport.address import Address, Origin, address
-from downroute.gateway.transport.upstream_connection import UpstreamConnection, UpstreamExchange
+from downroute.gateway.transport.upstream_connection import UpstreamConnection
+from downroute.gateway.transport.upstream_exchange import UpstreamExchange
 from downroute.gateway.upstream import Fault, NoReplyError, Patience
 
 IDLE_S = 50.0
