@@ -50,9 +50,14 @@ def study(seed: int, chances: Chances, further: int) -> tuple[Outcome | None, Na
         lost, won = chances(words)
         chance = random_.random()
         difference = 1.0 if chance < lost else -1.0 if chance > 1 - won else 0.0
-        text = "word " * words + "7? " * random_.randint(0, 5)
-        request = {"messages": [{"role": "user", "content": text}] * random_.randint(1, 3)}
-        request["messages"][0] = {"role": "system", "content": "x " * random_.randint(0, 40)}
+        # As long as ``words`` says; questions and functions have no bearing on the outcome.
+        asked = min(random_.randint(0, 5), words)
+        text = "word " * (words - asked) + "7? " * asked
+        functions = [
+            {"type": "function", "function": {"name": f"f{i}"}}
+            for i in range(random_.randint(0, 4))
+        ]
+        request = {"messages": [{"role": "user", "content": text}], "tools": functions}
         one = Example(str(number), "t", request, "", Answer("x"))
         examples.append(one)
         pair_of[one.id] = Pair(

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from downroute import yamlfile
-from downroute.errors import ConfigError
+from downroute.errors import ConfigError, unreadable
 from downroute.gateway_settings import GatewaySettings
 from downroute.store_settings import Keep, LogSettings, StoreSettings
 from downroute.upstream_settings import HttpUrl, Upstream
@@ -254,7 +254,7 @@ def _read(file: Path) -> str:
             f"{file}: there is no such file; leave out --config or write it"
         ) from None
     except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{file}: cannot be read: {fault}") from None
+        raise ConfigError(f"{file}: cannot be read: {unreadable(fault)}") from None
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

@@ -76,3 +76,10 @@ class BudgetError(DownrouteError):
 
 class TaskStoppedError(DownrouteError):
     """Measuring one task makes no sense as things stand (say: every call is refused)."""
+
+
+def unreadable(fault: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, in a few words."""
+    if isinstance(fault, UnicodeDecodeError):
+        return f"byte {fault.start} is not UTF-8"
+    return fault.strerror or str(fault)

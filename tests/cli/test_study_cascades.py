@@ -198,6 +198,7 @@ def test_targets_choose_among_what_is_shown(work, downroute, replay):
 def test_mistakes_of_a_cascades_options_are_one_clear_line(work, downroute):
     for options, said in (
         (("--helper", "large"), "is the baseline"),
+        (("--helper", "small"), "is the candidate"),
         (("--target-quality", "0.9", "--target-escalation", "0.1"), "name one of"),
     ):
         done = downroute(*PAIR, *options)

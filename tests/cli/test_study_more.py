@@ -86,3 +86,18 @@ def test_hostile_answers_stay_text(tmp_path):
     write_failures_page(tmp_path / "f.html", [row], "large", ["small"])
     page = (tmp_path / "f.html").read_text()
     assert "<script>alert" not in page and page.count("<script>") == 1
+
+
+@pytest.mark.parametrize("option", ["--html", "--markdown", "--failures-html", "--export-grades"])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
+    option, work, recording, downroute
+):
+    recording(60, large=5, small=5)
+    assert downroute("import", "triage.jsonl", "--served", "large").code == 0
+    (work / "folder").mkdir()
+    for path, why in (("no/such/page", "there is no folder"), ("folder", "it is a folder")):
+        done = downroute(
+            "study", "--baseline", "large", "--candidate", "small", "--upstream",
+            "http://127.0.0.1:9", "--yes", option, path,
+        )  # fmt: skip
+        assert done.code == 2 and why in done.err and "Plan" not in done.out, done.err

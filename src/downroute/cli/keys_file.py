@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from downroute import config, yamlfile
-from downroute.errors import ConfigError, UsageError
+from downroute.errors import ConfigError, UsageError, unreadable
 
 Entry = Mapping[str, Any]
 
@@ -90,7 +90,7 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{path}: cannot be read: {fault}") from None
+        raise ConfigError(f"{path}: cannot be read: {unreadable(fault)}") from None
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from downroute.cli import policy_test
 from downroute.cli.options import ConfigOption, JsonOption, PolicyOption, StoreOption
-from downroute.errors import ConfigError
+from downroute.errors import ConfigError, unreadable
 
 if TYPE_CHECKING:
     from downroute.config import Settings
@@ -320,7 +320,7 @@ def policy_text(path: Path) -> str:
             f"{path}: there is no such policy; `downroute study` writes one"
         ) from None
     except (OSError, UnicodeDecodeError) as fault:
-        raise PolicyError(f"{path}: cannot be read: {fault}") from None
+        raise PolicyError(f"{path}: cannot be read: {unreadable(fault)}") from None
 
 
 def _old_text(old: str | None, store: Path) -> tuple[str, str]:

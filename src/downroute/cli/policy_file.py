@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from downroute.errors import ConfigError
+from downroute.errors import ConfigError, unreadable
 from downroute.routing.policy import read_policy
 
 
@@ -18,7 +18,7 @@ def read_policy_file(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{path}: cannot be read: {fault}") from None
+        raise ConfigError(f"{path}: cannot be read: {unreadable(fault)}") from None
     if text.strip():
         read_policy(text, str(path))
     return text

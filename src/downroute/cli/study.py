@@ -275,6 +275,8 @@ def _cascading(
         raise UsageError(
             f"--helper '{helper}' is the baseline: an answer it is asked for is escalated already"
         )
+    if question.candidates == (helper,):
+        raise UsageError(f"--helper '{helper}' is the candidate: it agrees with itself")
     if target_escalation is not None and target_quality is not None:
         raise UsageError("name one of --target-escalation and --target-quality")
     return replace(

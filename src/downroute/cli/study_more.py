@@ -3,13 +3,14 @@ Markdown for a pull request."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from downroute.cli.study_wishes import Wishes
-from downroute.errors import InputError
+from downroute.errors import InputError, UsageError
 from downroute.records import Json
 from downroute.study.conclusion import Finding
 from downroute.study.failures import Failure, failures
@@ -43,6 +44,22 @@ def tell_more(
         output.print(f"failures: {wishes.failures_html}")
     if wishes.failures:
         print_failures(output, found, report["baseline"])
+
+
+def refuse_unwritable(wishes: Wishes) -> None:
+    """Said before anything is paid for, not after.
+
+    Raises:
+        UsageError: a file that is asked for cannot be written where it is to be.
+    """
+    named = (wishes.html, wishes.markdown, wishes.failures_html, wishes.export_grades)
+    for path in (p for p in named if p is not None):
+        if path.is_dir():
+            raise UsageError(f"{path}: cannot be written: it is a folder")
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: cannot be written: there is no folder {path.parent}")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise UsageError(f"{path}: cannot be written: permission denied")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -19,11 +19,8 @@ from downroute.cli.pricing import price_table, pricing
 from downroute.cli.study_asking import Asking, whom
 from downroute.cli.study_conclusion import StudyEntry, tell
 from downroute.cli.study_file import answered, take_in
-from downroute.cli.study_output import (
-    print_left_out,
-    print_plan,
-    progress_bars,
-)
+from downroute.cli.study_more import refuse_unwritable
+from downroute.cli.study_output import print_left_out, print_plan, progress_bars
 from downroute.cli.study_plan import estimate, plan_json, print_prospects
 from downroute.cli.study_wishes import Wishes
 from downroute.cli.tables import console
@@ -66,6 +63,7 @@ DEFAULT_CONCURRENCY: int = Upstream.model_fields["concurrency"].default
 def run_study(question: StudySettings, settings: Settings, wishes: Wishes) -> int:
     """Run the study and return the exit code."""
     output = console(stderr=wishes.as_json)
+    refuse_unwritable(wishes)
     prices = price_table(settings)
     question = replace(question, floor=_floor_wanted(question, settings, wishes))
     asked_models = [*map(question.model_of, question.candidates)]

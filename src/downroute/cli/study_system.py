@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from downroute.errors import UsageError
+from downroute.errors import UsageError, unreadable
 from downroute.prompts import messages
 from downroute.records import Json
 
@@ -23,7 +23,7 @@ def read_system(file: Path) -> str:
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:
-        raise UsageError(f"--system {file}: cannot be read: {fault}") from None
+        raise UsageError(f"--system {file}: cannot be read: {unreadable(fault)}") from None
     if not text:
         raise UsageError(f"--system {file}: is empty; write the new system prompt into it")
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -237,7 +238,7 @@ def _mean(pairs: Sequence[Pair], scores: Sequence[float | None]) -> float | None
     known = [(p.weight, s) for p, s in scorable if s is not None]
     if not known or len(known) < len(scorable):
         return None
-    return sum(w * s for w, s in known) / sum(w for w, _ in known)
+    return math.fsum(w * s for w, s in known) / math.fsum(w for w, _ in known)
 
 
 def snapshots(finding: Finding) -> dict[str, str]:

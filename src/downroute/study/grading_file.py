@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from downroute.errors import InputError, UsageError
+from downroute.errors import InputError, UsageError, unreadable
 from downroute.prompts import content_text, messages, tool_schemas
 from downroute.records import Answer, Example, Json, Measurement
 from downroute.store.blinding import PREFIX, Blinded
@@ -105,7 +105,7 @@ def read_grading_file(path: Path, sides: Sides) -> list[tuple[str, str, PairScor
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(f"{path}: cannot be read: {fault}") from None
+        raise InputError(f"{path}: cannot be read: {unreadable(fault)}") from None
     grades = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
