@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -32,6 +33,7 @@ class Backlog(Generic[Item]):
         self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._counting = threading.Lock()
         self._closing = threading.Event()
+        self._gathered_at = 0.0
 
     def take(self, item: Item, size: int) -> bool:
         """Take a row of ``size`` bytes; whether there was room for it."""
@@ -62,13 +64,16 @@ class Backlog(Generic[Item]):
             self._items.put(None)
 
     def gathered(self, timeout_s: float | None, collect_s: float) -> list[Item | None]:
-        """What has come in, after giving it ``collect_s`` to become more; ``None`` is the end."""
+        """What has come in since ``collect_s`` ago or longer; ``None`` is the end. Where writing
+        takes as long as that, what came meanwhile does not wait any more."""
         try:
             items = [self._items.get(timeout=timeout_s)]
         except queue.Empty:
             return []
-        if collect_s:
-            self._closing.wait(collect_s)
+        left_s = self._gathered_at + collect_s - time.monotonic()
+        if left_s > 0:
+            self._closing.wait(left_s)
+        self._gathered_at = time.monotonic()
         while len(items) < _LARGEST_BATCH and not self._items.empty():
             items.append(self._items.get())
         return items
