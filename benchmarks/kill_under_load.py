@@ -22,7 +22,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from steady_load import Load, address, configure, replaying, serving
+from steady_load import Load, configure, port_of, replaying, serving
 
 WAYS = ("async", "sync")
 LATENCY_S = 0.02
@@ -80,7 +80,7 @@ def killed(
 
 async def kill(work: Path, rate: float, after_s: float, seed: int) -> Kill:
     with serving(work) as (gateway, line):
-        load = Load(int(address(line).split(":")[2].split("/")[0]), rate, seed=seed)
+        load = Load(port_of(line), rate, seed=seed)
         over = asyncio.Event()
         running = asyncio.create_task(load.run(over))
         await asyncio.sleep(after_s)
@@ -109,7 +109,7 @@ def row(way: str, kills: list[Kill]) -> str:
 
 
 def throughput(work: Path, seconds: float = 8.0) -> list[str]:
-    """As many calls as 32 connections make one after the other."""
+    """As many calls as 64 connections make one after the other."""
 
     async def measure(port: int) -> Load:
         load, over = Load(port, 100_000.0), asyncio.Event()
@@ -120,7 +120,7 @@ def throughput(work: Path, seconds: float = 8.0) -> list[str]:
         return load
 
     with serving(work) as (_, line):
-        load = asyncio.run(measure(int(address(line).split(":")[2].split("/")[0])))
+        load = asyncio.run(measure(port_of(line)))
     if load.failures:
         sys.exit(f"calls failed: {dict(load.failures)}")
     took = sorted(reply.took_s for reply in load.replies)

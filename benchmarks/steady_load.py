@@ -103,6 +103,10 @@ def address(line: str) -> str:
     return url.group()
 
 
+def port_of(line: str) -> int:
+    return int(address(line).split(":")[2].split("/")[0])
+
+
 @dataclass(frozen=True)
 class Reply:
     """A whole reply; ``at`` is when its last byte was read, on the clock of `time.monotonic`."""
@@ -122,7 +126,7 @@ class Load:
 
     port: int
     rate: float
-    connections: int = 32
+    connections: int = 64
     seed: int = 1
     replies: list[Reply] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)

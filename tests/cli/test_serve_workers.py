@@ -90,6 +90,36 @@ def test_workers_are_replaced_under_load_without_losing_a_call(tmp_path: Path, u
     assert code == 0 and errors.count(" reloaded ") == 2
 
 
+def test_stopped_under_load_they_answer_everybody_whom_they_took(tmp_path: Path, upstream: str):
+    seen: Counter[str] = Counter()
+
+    async def calls(port: int) -> None:
+        """Each on a connection of its own, until none is taken any more."""
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                return
+            try:
+                writer.write(REQUEST.replace(b"host: g", b"host: g\r\nconnection: close"))
+                reply = await reader.read()
+                seen["ok" if reply.startswith(b"HTTP/1.1 200 ") else "refused"] += 1
+            except OSError as fault:
+                seen[repr(fault)] += 1
+            writer.close()
+
+    async def load(port: int, process: subprocess.Popen[str]) -> None:
+        clients = [asyncio.create_task(calls(port)) for _ in range(16)]
+        await asyncio.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        await asyncio.gather(*clients)
+
+    with serving(tmp_path, "--upstream", upstream, "--workers", "2") as gateway:
+        asyncio.run(load(gateway.port, gateway.process))
+        assert gateway.process.wait(PATIENCE_S) == 0
+    assert set(seen) == {"ok"} and seen["ok"] > 20
+
+
 def test_a_worker_that_dies_is_replaced(tmp_path: Path, upstream: str):
     with serving(tmp_path, "--upstream", upstream, "--workers", "2") as gateway:
         first, second = children(gateway.process.pid)

@@ -172,6 +172,9 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         self._signals.clear()
+        # Nobody would answer connections that are still made here; workers close theirs themselves.
+        for listener in self._listeners:
+            listener.close()
         every = [*self._workers.values(), *self._leaving]
         for worker in every:
             worker.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -231,6 +232,26 @@ def test_stopping_answers_what_is_under_way_and_what_is_on_its_way():
 
     said = talk(with_it, slow)
     assert b"x-path: /1" in said and said.count(b"connection: close") >= 1
+
+
+def test_stopping_answers_those_whom_only_the_kernel_has_taken_yet():
+    async def with_it(reader, writer, server):
+        address = writer.get_extra_info("peername")
+        # As long as the loop does not run nobody accepts these.
+        waiting = [socket.create_connection(address) for _ in range(3)]
+        for client in waiting:
+            client.sendall(b"GET /waits HTTP/1.1\r\n" + HOST + b"\r\n")
+        await server.stop(10, linger_s=0.5)
+        said = []
+        for client in waiting:
+            with client:
+                client.settimeout(10)
+                said.append(client.recv(4096))
+        with pytest.raises(OSError):
+            socket.create_connection(address).close()
+        return said
+
+    assert all(b"x-path: /waits" in said for said in talk(with_it))
 
 
 def test_stopping_cuts_what_takes_longer_than_its_grace():

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import closing, suppress
 
 from downroute.errors import DownrouteError
 from downroute.gateway.message import Reply, Request
@@ -70,7 +72,8 @@ class HttpServer:
         rest. A kept connection is ended with its next reply, or after ``linger_s`` without one."""
         self.stopping = True
         if self._listening is not None:
-            self._listening.close()
+            listening, self._listening = self._listening, None
+            await self._take_the_last(listening)
         until = self._time() + grace_s
         for connection in list(self.connections):
             connection.end_after(min(linger_s, grace_s))
@@ -83,6 +86,21 @@ class HttpServer:
         await asyncio.gather(*(connection.cut() for connection in list(self.connections)))
         if self._sweeping is not None:
             self._sweeping.cancel()
+
+    async def _take_the_last(self, listening: asyncio.Server) -> None:
+        """Stop listening, but take those whose connection the kernel has made already: when the
+        socket is closed it resets them, and they may have sent a request."""
+        loop = asyncio.get_running_loop()
+        copies = [_copy(listener) for listener in listening.sockets]
+        listening.close()
+        taken: list[socket.socket] = []
+        for listener in copies:
+            with closing(listener), suppress(OSError):
+                while True:
+                    taken.append(listener.accept()[0])
+        for connected in taken:
+            connected.setblocking(False)
+            await loop.connect_accepted_socket(lambda: Connection(self), connected)
 
     def gone(self, connection: Connection) -> None:
         """``connection`` has ended."""
@@ -106,6 +124,13 @@ class HttpServer:
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _copy(listener: socket.socket) -> socket.socket:
+    """The same socket once more; a loop shows its own as one that cannot be used."""
+    copy = socket.socket(fileno=os.dup(listener.fileno()))
+    copy.setblocking(False)
+    return copy
 
 
 def cannot_listen(host: str, port: int, fault: OSError) -> str:
