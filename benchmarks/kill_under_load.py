@@ -5,8 +5,8 @@ received are in the log?
 
 Real processes: `downroute serve` in front of `downroute replay`, started again on the same store
 after each kill. A reply is received once its last byte has been read. The age of a lost row is the
-time from then to the kill. The second table is what each way of writing the log costs in replies a
-second.
+time from then to the kill. The second table is what each way of writing the log costs: the best of
+four slices, because neighbours on the machine only ever add to it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from steady_load import Load, configure, port_of, replaying, serving
 
 WAYS = ("async", "sync")
 LATENCY_S = 0.02
+SLICES, SLICE_S = 4, 3.0
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,11 @@ def main() -> None:
             kills = killed(work, url, way, given.kills, given.rate, (1.0, 2.5), chance)
             print(row(way, kills), flush=True)
         print("\n| log.durability | replies a second | p50 | p99 |\n|---|---|---|---|")
+        slices = [(way, throughput(Path(folder, way))) for _ in range(SLICES) for way in WAYS]
         for way in WAYS:
-            print(f"| {way} | " + " | ".join(throughput(Path(folder, way))) + " |", flush=True)
+            best = max((took for of, took in slices if of == way), key=len)
+            p50, p99 = (best[int(len(best) * share)] * 1000 for share in (0.5, 0.99))
+            print(f"| {way} | {len(best) / SLICE_S:,.0f} | {p50:.0f} ms | {p99:.0f} ms |")
 
 
 def killed(
@@ -108,13 +112,13 @@ def row(way: str, kills: list[Kill]) -> str:
     return f"| {way} | {len(kills)} | {received:,} | {len(lost)} | {oldest} | {stalled} | {sound} |"
 
 
-def throughput(work: Path, seconds: float = 8.0) -> list[str]:
-    """As many calls as 64 connections make one after the other."""
+def throughput(work: Path) -> list[float]:
+    """How long each of as many calls took as 64 connections make one after the other, sorted."""
 
     async def measure(port: int) -> Load:
         load, over = Load(port, 100_000.0), asyncio.Event()
         running = asyncio.create_task(load.run(over))
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(SLICE_S)
         over.set()
         await running
         return load
@@ -123,9 +127,7 @@ def throughput(work: Path, seconds: float = 8.0) -> list[str]:
         load = asyncio.run(measure(port_of(line)))
     if load.failures:
         sys.exit(f"calls failed: {dict(load.failures)}")
-    took = sorted(reply.took_s for reply in load.replies)
-    p50, p99 = (took[int(len(took) * share)] * 1000 for share in (0.5, 0.99))
-    return [f"{len(took) / seconds:,.0f}", f"{p50:.0f} ms", f"{p99:.0f} ms"]
+    return sorted(reply.took_s for reply in load.replies)
 
 
 if __name__ == "__main__":
