@@ -105,3 +105,17 @@ sys.exit(", ".join(sorted(heavy)) or 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_serving_loads_what_compares_answers_and_schemas_only_once_a_call_needs_it() -> None:
+    code = """
+import sys
+import downroute.cli.serve, downroute.cli.pricing, downroute.gateway.service
+from downroute.answers.schema import validate
+late = {"rapidfuzz", "jsonschema_rs"}
+assert not late & set(sys.modules), late & set(sys.modules)
+assert validate(1, {"type": "integer"}).valid
+assert "jsonschema_rs" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -82,7 +82,7 @@ def serve(
 
     Example: downroute serve --policy policy.yaml --port 8080
     """
-    gc.disable()  # until it serves: nothing that a start makes goes away again
+    gc.disable()  # what is loaded stays: there is nothing in it to look for
     from downroute.cli.listed_prices import listed_elsewhere
     from downroute.cli.pricing import price_table
     from downroute.cli.serve_open import refuse_open, say_open
@@ -93,6 +93,7 @@ def serve(
     from downroute.gateway.service import serve_until_stopped
 
     gc.freeze()
+    gc.enable()
 
     def read() -> Settings:
         settings = load(config, upstream=upstream)
@@ -159,5 +160,4 @@ def _announce(started: Started) -> None:
     if started.serving.off:
         doing += " · switched off"
     kept = f"store {started.store}" + (" (cannot be written)" if started.store_fault else "")
-    gc.enable()
     typer.echo(f"gateway listens on {started.url} · {doing} · {kept}")
