@@ -22,10 +22,10 @@ from downroute.study.ledger import known_grades
 from downroute.study.measured import measured_trial
 from downroute.study.measurement import measurement
 from downroute.study.pairs import pair_up
+from downroute.study.preparation import prepare
 from downroute.study.prepared import PreparedTask
 from downroute.study.recorded import Price
 from downroute.study.settings import StudySettings
-from downroute.study.study import prepare
 from downroute.study.trial import Bools, Trial
 
 EVERYTHING = 1_000_000

@@ -13,10 +13,11 @@ from downroute.errors import UsageError
 from downroute.records import Json
 from downroute.store import Store, StudyRecord
 from downroute.study.grading_desk import GradingDesk
+from downroute.study.preparation import prepare
 from downroute.study.prepared import PreparedTask
 from downroute.study.recall import Memory, Recalled, recall
 from downroute.study.settings import StudySettings
-from downroute.study.study import margin_of, prepare
+from downroute.study.terms import margin_of
 
 
 @dataclass(frozen=True, slots=True)

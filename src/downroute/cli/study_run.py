@@ -46,13 +46,11 @@ from downroute.study.ledger import (
 )
 from downroute.study.pairs import PairScore
 from downroute.study.plan import fewest_pairs
+from downroute.study.preparation import prepare
 from downroute.study.prepared import PreparedTask
 from downroute.study.settings import StudySettings
-from downroute.study.study import (
-    margin_of,
-    prepare,
-    run,
-)
+from downroute.study.study import run
+from downroute.study.terms import margin_of
 from downroute.study.verdict import Stopped
 from downroute.upstream_settings import Upstream
 

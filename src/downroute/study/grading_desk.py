@@ -24,7 +24,7 @@ from downroute.study.ledger import add_grades, known_grades
 from downroute.study.pairs import Pair, PairScore, shown, with_grade
 from downroute.study.recall import Memory, Recalled, rejudge
 from downroute.study.result import TaskResult
-from downroute.study.study import rules_of
+from downroute.study.terms import rules_of
 from downroute.study.verdict import Outcome
 
 SHARED_EVERY = 5

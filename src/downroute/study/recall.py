@@ -21,7 +21,8 @@ from downroute.study.pairs import Pair, PairScore, pair_up
 from downroute.study.prepared import PreparedTask
 from downroute.study.settings import StudySettings
 from downroute.study.slow_scores import score_ahead
-from downroute.study.study import failed_call_of, judging_of, price_order, run
+from downroute.study.study import price_order, run
+from downroute.study.terms import failed_call_of, judging_of
 from downroute.study.verdict import Outcome, Stopped
 
 Adapt = Callable[[str], Callable[[Mapping[str, Json]], Mapping[str, Json]]]
