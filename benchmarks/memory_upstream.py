@@ -1,5 +1,4 @@
-"""An upstream that answers quickly, or in a stream as long as it is held; used by
-`gateway_held.py`."""
+"""An upstream that answers at once; used by `gateway_memory.py`."""
 
 from __future__ import annotations
 
@@ -7,8 +6,6 @@ import asyncio
 import re
 from typing import cast
 
-CHUNKS = 30
-EVERY_S = 0.5
 _LENGTH = re.compile(rb"content-length: (\d+)")
 _NUMBER = re.compile(rb"(perhaps|surely) number \d+")
 _STREAM = (
@@ -17,9 +14,8 @@ _STREAM = (
 _USAGE = b'"usage":{"prompt_tokens":100,"completion_tokens":10}'
 
 
-class HeldUpstream(asyncio.Protocol):
-    """The model ``held`` answers in a stream with a chunk every half second, others at once. What
-    the small one says to ``perhaps`` does not pass."""
+class QuickUpstream(asyncio.Protocol):
+    """What the small model says to ``perhaps`` does not pass."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -33,20 +29,7 @@ class HeldUpstream(asyncio.Protocol):
         if not found or len(body) < size:
             return
         self._data = body[size:]
-        if b'"model":"held"' in body:
-            self._transport.write(_STREAM)
-            self._drip(0)
-        else:
-            self._transport.write(_answer(body))
-
-    def _drip(self, chunk: int) -> None:
-        if self._transport.is_closing():
-            return
-        if chunk < CHUNKS:
-            self._transport.write(_chunk(_event(b"word ")))
-            asyncio.get_running_loop().call_later(EVERY_S, self._drip, chunk + 1)
-        else:
-            self._transport.write(_end())
+        self._transport.write(_answer(body))
 
 
 def _answer(body: bytes) -> bytes:

@@ -1,11 +1,11 @@
-"""What a gateway holds: a thousand streams at once, and its memory over very many requests.
+"""A gateway's memory over very many requests.
 
-    python benchmarks/gateway_held.py --streams 1000 --requests 2000000 --minutes 20
+    python benchmarks/gateway_memory.py --requests 2000000 --minutes 20
 
-One worker. The streams are of one model each, a chunk every half second, all open at the same time.
-The requests are plain and streamed, direct and cascades (a tenth of them escalated), no two of them
-alike, and every one is a row in the log; ``--minutes`` ends them earlier. Prints tables in
-Markdown; exits 1 where a stream or an answer is not what it should be, or a row is missing.
+One worker, under as much load as it takes. The requests are plain and streamed, passed on, switched
+and in cascades (a tenth of them escalated), no two of them alike, and every one is a row in the
+log; ``--minutes`` ends them earlier. Prints a table in Markdown; exits 1 where an answer is not
+what it should be, or a row is missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from pathlib import Path
 import uvloop
 
 from downroute.store import Store
-from held_upstream import CHUNKS, HeldUpstream
+from memory_upstream import QuickUpstream
 
 CONNECTIONS = 32
 CONFIG = """
@@ -81,18 +80,13 @@ class Watched:
                 self.waiting = max(self.waiting, int(float(found[1])))
             await asyncio.sleep(0.3)
 
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / 100
 
-
-def request(number: int, task: str, *, streams: bool, held: bool = False) -> bytes:
-    model = "held" if held else "large"
+def request(number: int, task: str, *, streams: bool) -> bytes:
     stream = "true" if streams else "false"
     escalates = "perhaps" if task == "cascaded" and number // 3 % 10 == 0 else "surely"
     words = "The invoice of last month was charged twice. " * 10
     body = (
-        f'{{"model":"{model}","stream":{stream},"messages":[{{"role":"system","content":"Sort."}},'
+        f'{{"model":"large","stream":{stream},"messages":[{{"role":"system","content":"Sort."}},'
         f'{{"role":"user","content":"{words} {escalates} number {number}"}}]}}'
     ).encode()
     head = (
@@ -100,57 +94,6 @@ def request(number: int, task: str, *, streams: bool, held: bool = False) -> byt
         f"x-downroute-task: {task}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-async def one_stream(port: int, number: int) -> tuple[float, int, bool]:
-    """Seconds to the first chunk of the answer, chunks, and whether it came to its end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    began = time.monotonic()
-    writer.write(request(number, "none", streams=True, held=True))
-    head = await reader.readuntil(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise SystemExit(f"not answered: {head.decode()} {(await reader.read(1000)).decode()}")
-    first_s, chunks, done = 0.0, 0, False
-    while True:
-        size = int(await reader.readuntil(b"\r\n"), 16)
-        piece = await reader.readexactly(size + 2)
-        if size == 0:
-            writer.close()
-            return first_s, chunks, done
-        if chunks == 0:
-            first_s = time.monotonic() - began
-        chunks += piece.count(b'"delta"')
-        done = done or b"[DONE]" in piece
-
-
-async def hold(gateway: Watched, streams: int) -> bool:
-    """Whether all of ``streams`` at once came through."""
-    before = gateway.look(0, time.monotonic())
-    cpu_s, began = gateway.cpu_s(), time.monotonic()
-    asked = [asyncio.create_task(one_stream(gateway.port, n)) for n in range(streams)]
-    while not all(task.done() for task in asked):
-        await asyncio.sleep(1)
-        gateway.look(0, began)
-    ended = [task.result() for task in asked]
-    first = sorted(first_s for first_s, _, _ in ended)
-    whole = sum(done and chunks == CHUNKS for _, chunks, done in ended)
-    each_us = (gateway.cpu_s() - cpu_s) / streams / CHUNKS * 1e6
-    rss_kib = max(moment.rss_kib for moment in gateway.moments)
-    files = max(moment.files for moment in gateway.moments)
-    gateway.moments.clear()
-    print(
-        "| streams at once | whole | to the first chunk, p50 | p99 | CPU per chunk | MiB before "
-        "| with them | KiB a stream | open files with them |\n|---|---|---|---|---|---|---|---|---|"
-    )
-    grown_kib = (rss_kib - before.rss_kib) / streams
-    print(
-        f"| {streams:,} | {whole:,} | {statistics.median(first) * 1000:.0f} ms "
-        f"| {first[int(len(first) * 0.99)] * 1000:.0f} ms | {each_us:.0f} µs "
-        f"| {before.rss_kib / 1024:.0f} | {rss_kib / 1024:.0f} | {grown_kib:.1f} "
-        f"| {files:,} |\n",
-        flush=True,
-    )
-    return whole == streams
 
 
 async def flood(gateway: Watched, requests: int, until_s: float) -> tuple[int, int]:
@@ -212,7 +155,7 @@ def tell(gateway: Watched) -> None:
 
 
 async def measure(folder: Path, given: argparse.Namespace) -> bool:
-    upstream = await asyncio.get_running_loop().create_server(HeldUpstream, "127.0.0.1", 0)
+    upstream = await asyncio.get_running_loop().create_server(QuickUpstream, "127.0.0.1", 0)
     port = upstream.sockets[0].getsockname()[1]
     (folder / "downroute.yaml").write_text(CONFIG.format(port=port))
     (folder / "policy.yaml").write_text(POLICY)
@@ -224,7 +167,6 @@ async def measure(folder: Path, given: argparse.Namespace) -> bool:
         found = re.search(r"http://127\.0\.0\.1:(\d+)/v1", line)
         assert found is not None
         gateway = Watched(process.pid, int(found[1]), folder)
-        held = not given.streams or await hold(gateway, given.streams)
         sent, wrong = await flood(gateway, given.requests, given.minutes * 60)
     finally:
         process.terminate()
@@ -235,14 +177,13 @@ async def measure(folder: Path, given: argparse.Namespace) -> bool:
     tell(gateway)
     with Store.open(folder / ".downroute") as store:
         rows = store.calls.count()
-    missing = sent + given.streams - rows
+    missing = sent - rows
     print(f"\n{sent:,} requests, {wrong} answered wrongly, {missing} of their rows missing.")
-    return held and not wrong and not missing
+    return not wrong and not missing
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--streams", type=int, default=1000)
     arguments.add_argument("--requests", type=int, default=2_000_000)
     arguments.add_argument("--minutes", type=float, default=20)
     given = arguments.parse_args()
