@@ -85,7 +85,9 @@ class Gateway:
         environment = {"MAIN_KEY": ENV_KEY, "ADMIN_KEY": ADMIN_KEY, "TMPDIR": str(work / "tmp")}
         self.work = work
         self.errors = work / "stderr"
-        command = [sys.executable, "-m", "downroute", "serve", "--port", "0", "--workers", "1"]
+        command = [sys.executable, "-m", "downroute", "serve", "--port", "0"]
+        if bodies == "none":
+            command += ["--workers", "1"]
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [*command, "--log-calls", "--log-format", "json"],

@@ -147,6 +147,20 @@ def test_what_a_stream_passed_through_says_last_is_in_its_row(
     assert rows(gateway.store) == [(200, None, 3)]
 
 
+def test_what_is_said_of_a_call_is_on_disk_before_it_is_said_to_be_taken(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start(None, SYNC)
+    call = gateway.chat(chat_body()).said("call-id")
+    with locked(gateway.store):
+        receiving = Receiving(gateway, "/v1/feedback", {"call_id": call, "verdict": "bad"})
+        time.sleep(A_WHILE_S)
+        assert receiving.got == b""
+    assert b" 202 " in receiving.all()
+    with closing(sqlite3.connect(gateway.store / "store.db")) as reading:
+        assert reading.execute("SELECT count(*) FROM feedback").fetchone() == (1,)
+
+
 def test_many_replies_share_a_commit(start: Start, upstream: Upstream) -> None:
     gateway = start(None, SYNC)
     with locked(gateway.store):

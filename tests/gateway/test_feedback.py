@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def test_feedback_waits_while_the_store_cannot_be_written_and_comes_after_its_ca
     door = Door(tmp_path)
     log = CallLog(door, prices(), Keeping())
     log.start()
-    assert log.add_feedback(Feedback("call-1", 1.0, 5.0))
+    assert asyncio.run(log.add_feedback(Feedback("call-1", 1.0, 5.0)))
     log.add(row(1))
     wait_until(lambda: log.fault is not None)
     door.open.set()
@@ -145,7 +146,7 @@ def test_feedback_waits_while_the_store_cannot_be_written_and_comes_after_its_ca
 def test_feedback_that_finds_the_log_full_is_told_so_and_not_lost_quietly(tmp_path: Path) -> None:
     log = CallLog(Door(tmp_path), prices(), Keeping(), Bound(rows=1))
     log.start()
-    assert log.add_feedback(Feedback(CALL, 1.0, 5.0))
-    assert not log.add_feedback(Feedback(CALL, 0.0, 6.0))
+    assert asyncio.run(log.add_feedback(Feedback(CALL, 1.0, 5.0)))
+    assert not asyncio.run(log.add_feedback(Feedback(CALL, 0.0, 6.0)))
     log.close(PATIENCE_S)
     assert log.lost == 1

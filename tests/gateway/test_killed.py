@@ -15,13 +15,13 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 @pytest.fixture(scope="module")
 def kills(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """Two kills in each mode, both modes at the same time."""
+    """A kill in each mode, both at the same time."""
     work = tmp_path_factory.mktemp("killed")
 
     def kill(way: str) -> list[Any]:
         (work / way).mkdir()
         chance = random.Random(11)
-        killed: list[Any] = benchmark.killed(work / way, url, way, 2, 100.0, (0.4, 0.7), chance)
+        killed: list[Any] = benchmark.killed(work / way, url, way, 1, 150.0, (0.5, 0.9), chance)
         return killed
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor() as both:

@@ -106,9 +106,17 @@ class CallLog:
             self._backlog.put(ticket)
         return written
 
-    def add_feedback(self, said: Feedback) -> bool:
-        """Take what is said of a call; whether there was room for it. Never waits."""
-        return self._backlog.take(said, said.size)
+    async def add_feedback(self, said: Feedback) -> bool:
+        """Take what is said of a call; whether there was room for it and, where replies wait for
+        rows, it is on disk."""
+        confirmations = self._confirmations
+        if confirmations is None or self.fault is not None:
+            return not self.refuses and self._backlog.take(said, said.size)
+        ticket = confirmations.expect(_name(said))
+        if self._backlog.take(said, said.size):
+            return await confirmations.written(ticket)
+        confirmations.lose(ticket)
+        return False
 
     @property
     def waiting(self) -> int:
@@ -188,6 +196,7 @@ class CallLog:
                 store.feedback.add(self._feedback, self._keep)
                 self._store.check()
                 self._backlog.done(len(self._feedback), sum(said.size for said in self._feedback))
+                self._tell(map(_name, self._feedback), on_disk=True)
                 self._feedback.clear()
         except StoreError as fault:
             self._trouble(str(fault))
@@ -250,8 +259,11 @@ class CallLog:
                 failed.clear()
 
     def _confirm(self, calls: Iterable[Call], *, on_disk: bool) -> None:
+        self._tell((call.id for call in calls), on_disk=on_disk)
+
+    def _tell(self, rows: Iterable[str], *, on_disk: bool) -> None:
         if self._confirmations is not None:
-            self._confirmations.tell([call.id for call in calls], on_disk=on_disk)
+            self._confirmations.tell(list(rows), on_disk=on_disk)
 
     def _look_up(self, models: Iterable[str]) -> None:
         try:
@@ -274,3 +286,8 @@ class CallLog:
         with self._losing:
             self.lost += rows
         self._seldom.say("calls lost", reason=reason, lost=self.lost)
+
+
+def _name(said: Feedback) -> str:
+    """What tells it from all others that wait."""
+    return f"feedback {id(said)}"

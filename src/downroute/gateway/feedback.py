@@ -37,7 +37,7 @@ class TakingFeedback:
         said = read_feedback(request.body, time.time(), request.key.name if request.key else "")
         if isinstance(said, Refusal):
             return said.reply()
-        if not self._log.add_feedback(said):
+        if not await self._log.add_feedback(said):
             message = "the log takes no more until the store can be written; send it again later"
             refusal = Refusal(503, message, INTERNAL, code="log_full")
             return refusal.reply([("retry-after", "5")])
