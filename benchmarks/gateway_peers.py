@@ -21,6 +21,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -63,12 +64,14 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=10, help="a slice")
     arguments.add_argument("--rounds", type=int, default=5)
     given = arguments.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not installed: it makes the load")
     cores = sorted(os.sched_getaffinity(0))
     served_on, loaded_from = {cores[0]}, set(cores[1:2] or cores)
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         with on(loaded_from):
-            upstream = stack.enter_context(_upstream())
+            upstream = stack.enter_context(peers_servers.stand_in("peers_upstream.py"))
         wanted: list[AbstractContextManager[Served]] = [
             peers_servers.nginx(folder / "nginx", upstream),
             peers_servers.downroute(folder / "downroute", upstream),
@@ -237,18 +240,6 @@ def on(cores: set[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-@contextmanager
-def _upstream() -> Iterator[int]:
-    command = [sys.executable, str(Path(__file__).with_name("peers_upstream.py"))]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":

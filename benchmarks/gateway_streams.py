@@ -17,15 +17,12 @@ import argparse
 import asyncio
 import json
 import resource
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from gateway_cpu import CONFIG, POLICY, _gateway, _run
+from peers_servers import stand_in
 
 EVENTS = 50
 PAUSE_S = 0.02
@@ -56,7 +53,11 @@ def _measure(streams: int) -> None:
     print("| task | streams open at once | got every event | RSS before | at the peak | seconds |")
     print("|---|---|---|---|---|---|")
     for task in ("switched", "cascaded"):
-        with tempfile.TemporaryDirectory() as folder, _process(streams) as upstream:
+        own = ("--role", "upstream", "--streams", str(streams))
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            stand_in("gateway_streams.py", *own) as upstream,
+        ):
             Path(folder, "downroute.yaml").write_text(CONFIG.format(port=upstream))
             Path(folder, "policy.yaml").write_text(POLICY)
             with _gateway(folder, "store") as (pid, port):
@@ -185,18 +186,6 @@ def _most(upstream: int) -> int:
 def _held_mb(pid: int, what: str) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split(f"{what}:")[1].split()[0]) * 1024 / 1e6
-
-
-@contextmanager
-def _process(streams: int) -> Iterator[int]:
-    command = [sys.executable, __file__, "--role", "upstream", "--streams", str(streams)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":

@@ -84,6 +84,8 @@ class Served:
 
 @contextmanager
 def nginx(folder: Path, upstream: int) -> Iterator[Served]:
+    if shutil.which("nginx") is None:
+        raise NotServedError("nginx is not installed: the others are measured beside it")
     folder.mkdir(exist_ok=True)
     port = free_port()
     text = NGINX.format(folder=folder, upstream=upstream, port=port)
@@ -171,6 +173,19 @@ def _spawned(
         yield process, began
     finally:
         process.terminate()
+        process.wait()
+
+
+@contextmanager
+def stand_in(script: str, *arguments: str) -> Iterator[int]:
+    """The port of an upstream of our own, which says it in its first line; ended afterwards."""
+    command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
         process.wait()
 
 
