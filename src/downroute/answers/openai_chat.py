@@ -157,20 +157,17 @@ def _logprobs(block: Json) -> tuple[TokenLogprob, ...] | None:
     content = block.get("content") if isinstance(block, (dict, Mapping)) else None
     if not isinstance(content, list):
         return None
-    return tuple(_token(t) for t in content if _is_token(t))
+    return tuple([_token(t) for t in content if _is_token(t)])
 
 
 def _token(entry: Mapping[str, Json]) -> TokenLogprob:
     top = entry.get("top_logprobs")
-    return TokenLogprob(
-        token=str(entry.get("token", "")),
-        logprob=float(entry["logprob"]),
-        top=tuple(
-            (str(t.get("token", "")), float(t["logprob"]))
-            for t in (top if isinstance(top, list) else ())
-            if _is_token(t)
-        ),
-    )
+    others: tuple[tuple[str, float], ...] = ()
+    if top and isinstance(top, list):
+        others = tuple(
+            [(str(t.get("token", "")), float(t["logprob"])) for t in top if _is_token(t)]
+        )
+    return TokenLogprob(str(entry.get("token", "")), float(entry["logprob"]), others)
 
 
 def _is_token(entry: Json) -> bool:

@@ -16,6 +16,7 @@ from downroute.answers.tool_calls import parsed_calls
 from downroute.answers.truncation import is_truncated
 from downroute.prompts import response_schema, tool_schemas, wants_json
 from downroute.records import Answer, Json
+from downroute.remembered import Remembered
 from downroute.routing.check_arguments import fenced, own_schema
 
 Request = Mapping[str, Json]
@@ -25,9 +26,13 @@ _LONGEST_LABEL = 100
 cached_label = lru_cache(maxsize=4096)(label)
 
 
-@lru_cache(maxsize=256)
-def _labels(entries: tuple[Json, ...]) -> frozenset[str]:
-    return frozenset(label(str(entry)) for entry in entries)
+def _read_labels(entries: Json) -> tuple[frozenset[str], frozenset[str]]:
+    """As they are written, and as they are compared."""
+    written = [str(entry) for entry in entries]
+    return frozenset(written), frozenset(map(label, written))
+
+
+_labels = Remembered(_read_labels)
 
 
 def spoken(answer: Answer) -> str | None:
@@ -77,11 +82,14 @@ def one_of(answer: Answer, request: Request, argument: Any) -> Outcome:  # noqa:
     text = spoken(answer)
     if text is None:
         return None
+    written, compared = _labels(argument)
+    if text in written:
+        return True
     said = final_value(answer).text
     if said is None:
         return False
     read = cached_label if len(said) <= _LONGEST_LABEL else label
-    return read(said) in _labels(tuple(argument))
+    return read(said) in compared
 
 
 def regex(answer: Answer, request: Request, argument: Any) -> Outcome:  # noqa: ARG001

@@ -49,11 +49,14 @@ def label_margin(reading: Reading) -> float | None:
 def answer_odds(reading: Reading) -> float | None:
     """Log odds of the whole span against everything else, at most ±20. Unlike the logarithm it
     tells the sure from the surer, and a straight line suits it."""
-    total = sum_logprob(reading)
-    if total is None:
+    values = reading.logprobs
+    if not values:
         return None
-    rest = -math.expm1(min(total, -1e-12))
-    return max(-_MOST_ODDS, min(_MOST_ODDS, total - math.log(rest)))
+    total = sum(values)
+    odds = total - math.log(-math.expm1(min(total, -1e-12)))
+    if odds > _MOST_ODDS:
+        return _MOST_ODDS
+    return odds if odds > -_MOST_ODDS else -_MOST_ODDS
 
 
 TABLE: Mapping[str, tuple[str, Callable[[Reading], float | None], bool]] = {

@@ -42,10 +42,7 @@ class Reading:
     def __init__(self, answer: Answer, request: Request) -> None:
         self.answer = answer
         self.request = request
-
-    @once
-    def text(self) -> str:
-        return self.answer.text or ""
+        self.text = answer.text or ""
 
     @once
     def words(self) -> list[str]:
@@ -102,7 +99,7 @@ class Reading:
     @once
     def logprobs(self) -> list[float]:
         """Their known log probabilities."""
-        return [t.logprob for t in self.tokens if is_known(t.logprob)]
+        return [p for p in [t.logprob for t in self.tokens] if _UNKNOWN_BELOW < p < math.inf]
 
 
 def count_words(text: str) -> int:
@@ -120,4 +117,4 @@ def _counted_spaces(text: str) -> int | None:
 
 
 def is_known(logprob: float) -> bool:
-    return math.isfinite(logprob) and logprob > _UNKNOWN_BELOW
+    return _UNKNOWN_BELOW < logprob < math.inf
