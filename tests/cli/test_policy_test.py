@@ -172,3 +172,36 @@ def test_rollback_puts_back_the_policy_served_before(work, downroute):
     assert downroute("policy", "rollback", text_digest(second)[:6]).code == 0
     assert (work / "policy.yaml").read_text() == second
     assert "no served policy" in downroute("policy", "rollback", "feed").err
+
+
+def test_users_own_checks_are_run_as_the_gateway_runs_them(
+    work, recording, downroute, replay, serve
+):
+    rows = [json.loads(x) for x in recording(40, large=0, small=0).read_text().splitlines()]
+    (work / "mine.py").write_text(
+        "def polite(answer, request):\n"
+        "    return None if 'billing' in answer['text'] else 'bug' not in answer['text']\n"
+    )
+    own = CASCADE.replace("{one_of: [billing, bug]}", "{python: 'mine:polite'}")
+    (work / "proposed.yaml").write_text(own)
+    found = tried(downroute, "proposed.yaml", "triage.jsonl", "--each", "each")
+    assert found["all"]["decisions"]["escalated"] > 0
+    assert found["all"]["decisions"]["accepted"] > 0
+    wanted = [json.loads(line) for line in (work / "each").read_text().splitlines()]
+    with (
+        replay("triage.jsonl") as upstream,
+        serve("--policy", "proposed.yaml", "--upstream", upstream) as gateway,
+    ):
+        client = openai.OpenAI(base_url=gateway, api_key="none", max_retries=0)
+        for row, line in zip(rows[:12], wanted, strict=False):
+            said = client.chat.completions.with_raw_response.create(
+                model="large",
+                messages=row["request"]["messages"],
+                extra_headers={"x-downroute-task": "triage"},
+            ).headers
+            assert said["x-downroute-decision"] == line["decision"]
+            assert said["x-downroute-reason"].startswith(line["reason"])
+    (work / "proposed.yaml").write_text(own.replace("polite", "missing"))
+    broken = downroute("policy", "test", "proposed.yaml", "triage.jsonl")
+    assert broken.code == 0
+    assert "check cannot tell, 40 times: mine:missing" in broken.err

@@ -72,7 +72,9 @@ def test(
     from downroute.cli.policy_test_output import as_values, print_test
     from downroute.cli.pricing import price_table
     from downroute.errors import UsageError
+    from downroute.study.own_checks import OwnChecks
     from downroute.study.policy_test import run_policy, together
+    from downroute.usercode import UserCode
 
     settings = configuration.load(config, upstream=upstream)
     tried = read_policy_file_at(policy)
@@ -86,7 +88,10 @@ def test(
                 "there is no request to try it on: name a recording, or import a log with its words"
             )
         now = time.time()
-        run = run_policy(tried, rows, baseline=baseline, now=now)
+        code = UserCode()
+        stack.callback(code.close)
+        own = OwnChecks(code)
+        run = run_policy(tried, rows, baseline=baseline, now=now, own=own)
         if not run.outcomes:
             reasons = "; ".join(f"{n:,} × {why}" for why, n in run.left_out.items())
             raise UsageError(
@@ -94,10 +99,12 @@ def test(
             )
         others: dict[str, PolicyRun] = {}
         if current is not None:
-            others[current_name] = run_policy(current, rows, baseline=baseline, now=now)
+            others[current_name] = run_policy(current, rows, baseline=baseline, now=now, own=own)
         asked = {r.id: r.model or baseline or _asked(tried, r.task) for r in rows}
         unrouted = [dataclasses.replace(r, model=asked[r.id]) for r in rows if asked[r.id]]
         others[UNTOUCHED] = run_policy(None, unrouted, baseline=baseline, now=now)
+    for fault, times in own.faults.items():
+        typer.echo(f"check cannot tell, {times} times: {fault}", err=True)
     sides: dict[str, Both] = {name: together(run, other) for name, other in others.items()}
     if each is not None:
         _write_each(each, run)

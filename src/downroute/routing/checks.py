@@ -59,6 +59,11 @@ _checks_of_form = Remembered(partial(_without, "tool_call_valid"))
 _checks_of_calls = Remembered(partial(_without, "json_schema"))
 
 
+def has_own(route: Route) -> bool:
+    """Whether ``route`` has checks that are the user's own functions."""
+    return any(spec.name == PYTHON for spec in route.checks)
+
+
 def checks_for(route: Route, request: Request) -> Sequence[CheckSpec]:
     """Those of `checks_of` that are worth running on answers to ``request``."""
     if not route.request_checks:

@@ -3,13 +3,21 @@ steps that serve."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import structs
 
 from downroute.records import Answer, Attempt, Decision, Json, Purpose, Route
-from downroute.routing.cascade import Accept, Limits, decision, is_judged, next_step
+from downroute.routing.cascade import (
+    Accept,
+    Limits,
+    decision,
+    is_judged,
+    next_step,
+    shortfall,
+)
+from downroute.routing.checks import PYTHON, has_own
 from downroute.routing.judging import judged, opinion
 
 Request = Mapping[str, Json]
@@ -27,6 +35,10 @@ class Heard:
 
 Hear = Callable[[str, Purpose, Answer | None], Heard]
 """What a model said, by its name and what it was asked for; a self-check is about an answer."""
+
+
+OwnChecks = Callable[[Route, Sequence[Answer], Request], bool | None]
+"""What the user's own checks of a route say of an answer's choices; ``None`` = nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +71,15 @@ class Served:
 NO_LIMITS = Limits()
 
 
-def simulate(route: Route, request: Request, hear: Hear, limits: Limits = NO_LIMITS) -> Served:
-    """``request`` on ``route``, each model saying what ``hear`` knows it to have said."""
+def simulate(
+    route: Route,
+    request: Request,
+    hear: Hear,
+    limits: Limits = NO_LIMITS,
+    own: OwnChecks | None = None,
+) -> Served:
+    """``request`` on ``route``, each model saying what ``hear`` knows it to have said. Without
+    ``own`` the user's own checks do not apply."""
     attempts: list[Attempt] = []
     judged_answer: Answer | None = None
     because = ""
@@ -87,4 +106,7 @@ def simulate(route: Route, request: Request, hear: Hear, limits: Limits = NO_LIM
             attempt = structs.replace(
                 attempt, checks=found.checks, signals=found.signals, score=found.score
             )
+            if own is not None and has_own(route) and shortfall(route, attempt) is None:
+                passed = own(route, found.answers, request)
+                attempt = structs.replace(attempt, checks={**attempt.checks, PYTHON: passed})
         attempts.append(attempt)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from downroute.answers.openai_chat import answer_digest, answer_from_completion
 from downroute.records import Answer, Decision, Json, Policy, Purpose, Route
 from downroute.routing.match import RouteTable
-from downroute.routing.simulate import Heard, simulate
+from downroute.routing.simulate import Heard, OwnChecks, simulate
 
 NO_ANSWER = "no answer of {} to it is known"
 NO_BASELINE = "no route has its task, so nobody knows which model it asks for; name it --baseline"
@@ -64,10 +64,15 @@ class _NotKnownError(Exception):
 
 
 def run_policy(
-    policy: Policy | None, log: Iterable[Logged], *, baseline: str | None, now: float
+    policy: Policy | None,
+    log: Iterable[Logged],
+    *,
+    baseline: str | None,
+    now: float,
+    own: OwnChecks | None = None,
 ) -> PolicyRun:
     """``log`` served by ``policy`` at Unix second ``now``; without a policy every request goes to
-    the model it asks for, ``baseline`` where it names none."""
+    the model it asks for, ``baseline`` where it names none. ``own`` runs the users' own checks."""
     table = None if policy is None else RouteTable(policy)
     outcomes: dict[str, Outcome] = {}
     left_out: Counter[str] = Counter()
@@ -77,13 +82,15 @@ def run_policy(
             left_out[NO_BASELINE] += 1
             continue
         try:
-            outcomes[logged.id] = _serve(logged, model, table, now)
+            outcomes[logged.id] = _serve(logged, model, table, now, own)
         except _NotKnownError as unknown:
             left_out[str(unknown)] += 1
     return PolicyRun(outcomes, dict(left_out))
 
 
-def _serve(logged: Logged, model: str, table: RouteTable | None, now: float) -> Outcome:
+def _serve(
+    logged: Logged, model: str, table: RouteTable | None, now: float, own: OwnChecks | None
+) -> Outcome:
     route, reason, decision = _stay(model), "no policy", Decision.OBSERVED
     task = logged.task
     routed = False
@@ -102,7 +109,7 @@ def _serve(logged: Logged, model: str, table: RouteTable | None, now: float) -> 
         return heard
 
     said: dict[int, Heard] = {}
-    served = simulate(route, logged.request, hear)
+    served = simulate(route, logged.request, hear, own=own)
     sent = said[served.accepted]
     answer = None if sent.completion is None else answer_from_completion(sent.completion)
     return Outcome(
