@@ -1,6 +1,8 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from downroute.errors import UsageError
 from downroute.records import Answer, ToolCall
 from downroute.scoring.spec import build_scorer
 from downroute.scoring.table import PROMPTFOO_NAMES, SCORERS
@@ -37,3 +39,16 @@ def test_every_scorer_judges_whatever_it_is_given(one, other, reference):
         if scorer.same(one, other):
             again = scorer.score(other, reference, {"response_format": SCHEMA})
             assert again.value == score.value
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("latency", "beside its verdict"), ("human-pairwise", "downroute grade"), ("webhook", "curl")],
+)
+def test_what_people_look_for_under_scorers_is_told_where_it_is(name, said):
+    with pytest.raises(UsageError, match=f"'{name}' is not a scorer: .*{said}"):
+        build_scorer(name)
+
+
+def test_promptfoo_s_rubric_is_ours():
+    assert build_scorer({"llm-rubric": "It is kind."}) == build_scorer("rubric:text=It is kind.")

@@ -18,6 +18,7 @@ from downroute.cli.judge_output import judge_lines, judge_plan_lines
 from downroute.cli.tables import make_table
 from downroute.records import Json
 from downroute.reports.display import usd
+from downroute.study.answer_effort import told
 from downroute.study.prepared import PreparedTask
 from downroute.study.result import Floor, TaskResult
 from downroute.study.settings import StudySettings
@@ -214,6 +215,8 @@ def remarks(result: TaskResult, fingerprints: Sequence[str]) -> list[str]:
         lines.append(f"{result.unscored} pairs could not be scored and are in no number")
     if result.floor is not None:
         lines.append(floor_line(result.baseline, result.floor))
+    effort = told(*map(result.effort.get, (result.baseline, result.candidate)))
+    lines += [] if effort is None else [effort]
     lines += _break_lines(result)
     worst = result.worst_slice
     if worst is not None and result.outcome is not Outcome.KEEP:

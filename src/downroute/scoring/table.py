@@ -138,8 +138,24 @@ PROMPTFOO_NAMES: Mapping[str, Row] = {
     "contains-html": Row(Html, {"anywhere": True}),
     "is-refusal": Row(Refusal),
     "is-valid-openai-tools-call": Row(ToolCallSchema, {"required": True}),
+    "llm-rubric": Row(Rubric, main="text"),
+    "model-graded-closedqa": Row(ClosedQa, main="text"),
 }
 """Assertion types of promptfoo that mean a scorer with certain options."""
+
+
+_BESIDE = "a study reports cost, latency and tokens beside its verdict, by themselves"
+_PEOPLE = "people grade what no scorer can, blind, on the page of `downroute grade`"
+
+NO_SCORERS: Mapping[str, str] = {
+    **dict.fromkeys(("cost", "latency", "tokens"), _BESIDE),
+    **dict.fromkeys(("human", "human_pairwise"), _PEOPLE),
+    "webhook": "name a program that asks it: `command: {run: [curl, …]}`",
+    "similar": "no model of embeddings is bundled; take token_f1 or rouge_l, or a judge's rubric",
+    "javascript": "only Python is called directly; name a program: `command: {run: [node, …]}`",
+    "perplexity": "it says how sure a model is, not how good its answer; cascades use such signals",
+}
+"""What people look for under scorers, and where it is."""
 
 
 def row(name: str) -> Row:
@@ -154,6 +170,8 @@ def row(name: str) -> Row:
     snake = name.replace("-", "_")
     if snake in SCORERS:
         return SCORERS[snake]
+    if snake in NO_SCORERS:
+        raise UsageError(f"'{name}' is not a scorer: {NO_SCORERS[snake]}")
     known = [*SCORERS, RECORDED]
     near = difflib.get_close_matches(name, [*known, *PROMPTFOO_NAMES], n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(known)}"

@@ -11,6 +11,7 @@ from downroute.records import Example, Measurement
 from downroute.scoring.judge import Pairwise
 from downroute.stats.planning import more_pairs_graded
 from downroute.study.answer_costs import mean_costs
+from downroute.study.answer_effort import efforts
 from downroute.study.guardrails import Guardrail, guardrails
 from downroute.study.judge_report import Heard, refusal, report
 from downroute.study.length_bias import length_bias
@@ -102,6 +103,9 @@ def result_of(
         guardrails=_guardrails(task, answered, by_id, narrowing),
         mean_cost_usd=dict(
             zip((question.baseline, candidate), mean_costs(seen, by_id, measured), strict=True)
+        ),
+        effort=dict(
+            zip((question.baseline, candidate), efforts(seen, by_id, measured), strict=True)
         ),
         length_bias=length_bias(seen, by_id, measured),
     )

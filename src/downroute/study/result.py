@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from downroute.records import Json
 from downroute.stats.interval import Interval
+from downroute.study.answer_effort import Effort
 from downroute.study.curve import CascadeReport
 from downroute.study.detectors import Graded
 from downroute.study.guardrails import Guardrail
@@ -87,6 +88,8 @@ class TaskResult:
     guardrails: tuple[Guardrail, ...] = ()
     mean_cost_usd: Mapping[str, float | None] = field(default_factory=dict)
     """Of one answer by model, retries counted."""
+    effort: Mapping[str, Effort] = field(default_factory=dict)
+    """Tokens and time of one answer by model."""
     length_bias: LengthBias | None = None
     cascade: CascadeReport | None = None
     cascade_saving: Saving | None = None
@@ -171,6 +174,10 @@ class TaskResult:
             "unscored": self.unscored,
             "scores": dict(self.scores),
             "cost_per_right_usd": self.cost_per_right_usd,
+            "answers": {
+                model: {"cost_usd": self.mean_cost_usd.get(model), **effort.as_json()}
+                for model, effort in self.effort.items()
+            },
             **_gap_json(self.interval, self.ungraded),
             "discordance": self.discordance,
             "weighted_gap": self.weighted_gap,
