@@ -350,10 +350,9 @@ def test_a_client_that_falls_behind_gets_all_of_a_stream_and_the_upstream_waits_
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-downroute-bypass: 1\r\n"
             b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
         )
-        client.recv(1000)
+        got = bytearray(client.recv(1000))
         time.sleep(0.3)
         assert gateway.calls(0) == []
-        got = bytearray()
         while piece := client.recv(1 << 20):
             got += piece
     assert got.count(b"x" * 8_000) == 4_000 and b"data: [DONE]" in got
