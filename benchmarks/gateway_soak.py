@@ -43,6 +43,7 @@ class Given:
     seconds: float
     rate: float
     seed: int
+    durability: str
 
 
 class Soaking:
@@ -184,7 +185,7 @@ class Soaking:
 
 async def soak(folder: Path, given: Given) -> Soak:
     upstream = SoakUpstream(given.seed)
-    gateway = SoakGateway(folder, await upstream.start(), WORKERS)
+    gateway = SoakGateway(folder, await upstream.start(), WORKERS, given.durability)
     soaking = Soaking(gateway, upstream, given)
     found = soaking.soak
     url = await asyncio.to_thread(gateway.start)
@@ -204,9 +205,10 @@ def main() -> int:
     arguments.add_argument("--minutes", type=float, default=30)
     arguments.add_argument("--rate", type=float, default=70)
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--durability", choices=["async", "sync"], default="async")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        asked = Given(given.minutes * 60, given.rate, given.seed)
+        asked = Given(given.minutes * 60, given.rate, given.seed, given.durability)
         found = asyncio.run(soak(Path(name), asked))
     print("\n".join(found.report()))
     for line in found.troubles():

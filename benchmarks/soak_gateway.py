@@ -32,6 +32,7 @@ prices:
   haiku: {{input: 1, output: 2}}
   opus: {{input: 10, output: 20}}
 store: {{bodies: redacted}}
+log: {{durability: {durability}}}
 serve: {{timeout_s: {timeout_s}, heartbeat_s: 1}}
 """
 LIMITS = (
@@ -78,10 +79,11 @@ class Sample:
 class SoakGateway:
     """`downroute serve --workers` in ``folder``, in front of the upstream at ``port``."""
 
-    def __init__(self, folder: Path, port: int, workers: int) -> None:
+    def __init__(self, folder: Path, port: int, workers: int, durability: str) -> None:
         self._folder = folder
         self._port = port
         self._workers = workers
+        self._durability = durability
         self._changes = 0
         self._ending = threading.Lock()
         self.write_config()
@@ -119,7 +121,13 @@ class SoakGateway:
         """Another price, and another time-out."""
         self._changes += 1
         odd = self._changes % 2
-        text = CONFIG.format(port=self._port, limits=LIMITS, price=1 + odd, timeout_s=25 + odd)
+        text = CONFIG.format(
+            port=self._port,
+            limits=LIMITS,
+            price=1 + odd,
+            timeout_s=25 + odd,
+            durability=self._durability,
+        )
         (self._folder / "downroute.yaml").write_text(text)
 
     def write_policy(self) -> None:
