@@ -94,6 +94,7 @@ def test_a_comment_is_kept_as_words_are(start: Start, bodies: str, expected: str
         ({"call_id": CALL}, "score", "one of score"),
         ({"call_id": CALL, "score": 1, "verdict": "good"}, "score", "one of score"),
         ({"call_id": CALL, "score": 1.01}, "score", "0 (bad) to 1"),
+        ({"call_id": CALL, "score": 10**400}, "score", "0 (bad) to 1"),
         ({"call_id": CALL, "score": True}, "score", "0 (bad) to 1"),
         ({"call_id": CALL, "verdict": ["good"]}, "verdict", '"good" or "bad"'),
         ({"call_id": CALL, "score": 1, "comment": "x" * 10_001}, "comment", "10,000"),

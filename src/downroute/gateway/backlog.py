@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 _LARGEST_BATCH = 1000
+_BEHIND = 0.25
+"""Where this much of the bound waits to be gathered, the log's thread gets turns before others."""
+_TURN_S = 0.0002
+_STUCK_S = 2.0
+"""A log's thread that has gathered nothing for so long waits for a disk: turns are no help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,11 @@ class Backlog(Generic[Item]):
         self._gathered_at = 0.0
 
     def take(self, item: Item, size: int) -> bool:
-        """Take a row of ``size`` bytes; whether there was room for it."""
+        """Take a row of ``size`` bytes; whether there was room for it. Where the processor is what
+        the log's thread lacks, this gives it a turn: an event loop with calls waiting would leave
+        it none, and rows would be lost that there is a disk for."""
+        if self._items.qsize() > _BEHIND * self._bound.rows:
+            self._give_a_turn()
         bound = self._bound
         with self._counting:
             full = self.rows >= bound.rows or (self.rows > 0 and self.bytes + size > bound.bytes)
@@ -46,6 +55,10 @@ class Backlog(Generic[Item]):
             self.bytes += size
             self._items.put(item)
         return True
+
+    def _give_a_turn(self) -> None:
+        if time.monotonic() - self._gathered_at < _STUCK_S:
+            time.sleep(_TURN_S)
 
     def put(self, item: Item) -> None:
         """Take what is no row, and always has room."""

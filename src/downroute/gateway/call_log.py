@@ -1,7 +1,7 @@
 """The log: a thread that writes finished calls to the store, in batches, while calls go on.
 
 While the store cannot be written, rows are kept up to a bound; beyond it they are counted as lost,
-loudly. Nothing here makes a call wait or fail, unless its reply is to wait for its row
+loudly. Nothing here makes a call wait for a disk or fail, unless its reply is to wait for its row
 (`confirmations`).
 """
 
