@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, exp, log1p
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +31,10 @@ DEFAULT_SEED = 136
 one sample of five, and the next ones show that they are not."""
 
 CHARACTERS_PER_TOKEN = 4
+SURE_IF_RIGHT, SURE_IF_WRONG, SPREAD = 4.0, 2.0, 1.5
+"""How sure the models are of short answers, as mean log odds and their standard deviation. Of a
+right and a wrong answer the right one is the surer in 83 of 100 cases, as with real models (82 on
+recorded multiple choice)."""
 CLEARLY_FINE = 0.01
 
 
@@ -44,6 +48,8 @@ class Truth:
     large_only: int
     small_only: int
     neither: int
+    sure: bool = True
+    """Whether log probabilities tell anything: those of a derivation's last number hardly do."""
 
     @property
     def rows(self) -> int:
@@ -77,7 +83,7 @@ WORKLOAD = (
     Truth("order-extract", demo_requests.order_extract, 382, 5, 2, 11),
     Truth("faq-from-context", demo_requests.faq_from_context, 356, 31, 1, 12),
     Truth("address-format", demo_requests.address_format, 330, 30, 20, 20),
-    Truth("plan-math", demo_problems.plan_math, 298, 70, 4, 28),
+    Truth("plan-math", demo_problems.plan_math, 298, 70, 4, 28, sure=False),
 )
 
 
@@ -98,8 +104,9 @@ def _task_rows(truth: Truth, seed: int) -> Iterator[dict[str, Json]]:
     cases = _distinct_cases(truth, _seeded(seed, truth.task, "requests"))
     rightness = _who_is_right(truth, cases, _seeded(seed, truth.task, "rightness"))
     wording = _seeded(seed, truth.task, "wording")
+    sure = _seeded(seed, truth.task, "sure") if truth.sure else None
     for number, (case, right) in enumerate(zip(cases, rightness, strict=True), start=1):
-        yield _row(f"{truth.task}/{number:04d}", truth.task, case, right, wording)
+        yield _row(f"{truth.task}/{number:04d}", truth.task, case, right, wording, sure)
 
 
 def _distinct_cases(truth: Truth, rng: Random) -> list[Case]:
@@ -128,7 +135,7 @@ def _who_is_right(truth: Truth, cases: Sequence[Case], rng: Random) -> list[tupl
 
 
 def _row(
-    name: str, task: str, case: Case, right: tuple[bool, bool], rng: Random
+    name: str, task: str, case: Case, right: tuple[bool, bool], rng: Random, sure: Random | None
 ) -> dict[str, Json]:
     request: dict[str, Any] = {"messages": list(case.messages)}
     row: dict[str, Any] = {"id": name, "task": task, "request": request}
@@ -140,7 +147,7 @@ def _row(
     asked = sum(len(m["content"]) for m in case.messages)
     asked += len(canonical_json(case.schema)) if case.schema else 0
     row["responses"] = {
-        model: _response(model, _answer(model, case, is_right, rng), is_right, asked)
+        model: _response(model, _answer(model, case, is_right, rng), is_right, asked, sure)
         for model, is_right in zip((LARGE, SMALL), right, strict=True)
     }
     return row
@@ -153,7 +160,9 @@ def _answer(model: str, case: Case, right: bool, rng: Random) -> str:
     return plainest if rng.random() < (0.9 if model == LARGE else 0.6) else rng.choice(others)
 
 
-def _response(model: str, text: str, right: bool, asked_characters: int) -> dict[str, Json]:
+def _response(
+    model: str, text: str, right: bool, asked_characters: int, sure: Random | None
+) -> dict[str, Json]:
     read, written = _tokens(asked_characters), _tokens(len(text))
     return {
         "completion": {
@@ -164,6 +173,7 @@ def _response(model: str, text: str, right: bool, asked_characters: int) -> dict
                     "index": 0,
                     "message": {"role": "assistant", "content": text},
                     "finish_reason": "stop",
+                    "logprobs": None if sure is None else _logprobs(text, right, sure),
                 }
             ],
             "usage": {
@@ -175,6 +185,13 @@ def _response(model: str, text: str, right: bool, asked_characters: int) -> dict
         "score": 1.0 if right else 0.0,
         "usage_estimated": True,
     }
+
+
+def _logprobs(text: str, right: bool, rng: Random) -> dict[str, Json]:
+    """The whole answer as one token: only its probability as a whole is simulated."""
+    odds = rng.gauss(SURE_IF_RIGHT if right else SURE_IF_WRONG, SPREAD)
+    token = {"token": text, "logprob": round(-log1p(exp(-odds)), 6), "top_logprobs": []}
+    return {"content": [token]}
 
 
 def _tokens(characters: int) -> int:
