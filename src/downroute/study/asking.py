@@ -85,7 +85,7 @@ class AskingOnce:
         self._also = also
         self._paying = paying
         self._logprobs = logprobs
-        self.faults = FaultRun(asked.model)
+        self.faults = FaultRun(asked.asked_as or asked.model)
 
     async def entry(self, bodies: Bodies, estimate: float | None, repeat: int = 0) -> JournalEntry:
         """What is answered to the first of ``bodies`` that is answered already; else to the first

@@ -9,6 +9,7 @@ test of each kind may err, and the second is only made where the first did not p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -134,7 +135,7 @@ def _described(
         inside=_slice("inside", inside, rules),
         outside=_slice("outside", outside, rules),
         whole=Scores.of(known).interval(Z_95, rules),
-        share=sum(p.weight for p in inside) / sum(p.weight for p in known),
+        share=math.fsum(p.weight for p in inside) / math.fsum(p.weight for p in known),
         p_value=max(b.p_value for b in breaks),
         breaks=breaks,
     )
