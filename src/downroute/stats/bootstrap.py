@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+
+from downroute.stats.normal import ndtr, ndtri
 
 Array = NDArray[np.float64]
 

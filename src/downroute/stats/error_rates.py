@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtr
+from downroute.stats.normal import ndtr
 
 Z_95 = 1.959964
 

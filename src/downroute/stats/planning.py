@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import ndtr, ndtri
-
 from downroute.stats.noninferiority import tango_z
+from downroute.stats.normal import ndtr, ndtri
 
 
 def difference_sd(gap: float, discordance: float) -> float:

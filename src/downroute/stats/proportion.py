@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.special import ndtr, ndtri
-
 from downroute.stats.interval import Interval
+from downroute.stats.normal import ndtr, ndtri
 
 Z_95 = 1.959964
 

@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
+
+from downroute.stats.normal import t_beyond
 
 
 def ranks(values: ArrayLike) -> NDArray[np.float64]:
@@ -43,4 +44,4 @@ def spearman(first: ArrayLike, second: ArrayLike) -> tuple[float, float]:
     rest = (1 - correlation) * (1 + correlation)
     if rest <= 0:
         return correlation, 0.0
-    return correlation, float(2 * stdtr(free, -abs(correlation) * math.sqrt(free / rest)))
+    return correlation, t_beyond(correlation * math.sqrt(free / rest), free)

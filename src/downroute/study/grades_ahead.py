@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from downroute.stats.normal import ndtr
 from downroute.study.look import Look, Rules
 from downroute.study.pairs import Pair
 from downroute.study.traffic import weighed

@@ -11,10 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from scipy.special import ndtri
-
 from downroute.stats.interval import Interval
 from downroute.stats.noninferiority import tango_interval, tango_z
+from downroute.stats.normal import ndtri
 from downroute.stats.ppi import PpiMean, Stratum, ppi_mean
 from downroute.stats.roots import root
 from downroute.study.labels import FEW, Cell, cells

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtri
-
 from downroute.money.rates import Rates, cost_usd
 from downroute.records import Example, Usage
+from downroute.stats.normal import ndtri
 from downroute.stats.sequential import default_looks
 from downroute.study.foresight import Prospect, expected_labels, prospects
 

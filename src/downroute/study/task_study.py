@@ -119,10 +119,11 @@ class TaskStudy:
     async def _all_of_the_sample(self) -> bool:
         """Measure the rest of the sample where a cascade may be worth it; whether one may still be
         looked for."""
-        if not worth_asking_on(self.pairs[: self._last], self.task.examples, self.measured):
+        rest = self.task.examples[len(self.measured) : self.rules.schedule[-1]]
+        if not rest or not worth_asking_on(self.pairs, self.task.examples, self.measured):
             return True
         try:
-            await self._ask(self.task.examples[len(self.measured) : self.rules.schedule[-1]])
+            await self._ask(rest)
         except (BudgetError, TaskStoppedError):
             # The candidate's own verdict stands; a cascade would need all of the sample.
             return False
