@@ -80,8 +80,10 @@ def _table(ports: dict[str, int], rounds: int, times: Callable[[int], list[float
     for name in ("nginx", "downroute"):
         cells = []
         for part in (50, 99):
-            ratio = middle[name][part] / middle["nginx"][part]
-            cells += [f"{middle[name][part] * 1e3:.2f}", f"{ratio:.2f}"]
+            bare_s = middle["nginx"][part]
+            # Less than nothing is noise, and so is what is divided by it.
+            ratio = f"{middle[name][part] / bare_s:.2f}" if bare_s > 0 else "–"
+            cells += [f"{middle[name][part] * 1e3:.2f}", ratio]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
