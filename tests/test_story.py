@@ -41,8 +41,10 @@ def test_from_a_log_to_a_saving_and_round_again(work, recording, downroute, repl
         measured = len(lines(work / "asked.jsonl"))
         config = work / "downroute.yaml"
         config.write_text(config.read_text() + "store: {bodies: full}\n")
-        with serve("--upstream", upstream) as gateway:
-            client = openai.OpenAI(base_url=gateway, api_key="none", max_retries=0)
+        with (
+            serve("--upstream", upstream) as gateway,
+            openai.OpenAI(base_url=gateway, api_key="none", max_retries=0) as client,
+        ):
             routed = [ask(client, n, "triage") for n in range(60)]
             # The same request is recognised by its system prompt as well.
             assert ask(client, 60).headers["x-downroute-model"] == "small"
@@ -93,8 +95,10 @@ def test_the_gateways_calls_are_a_log_like_any_other(work, recording, downroute,
     config = work / "downroute.yaml"
     config.write_text(config.read_text() + "store: {bodies: full}\n")
     with replay("triage.jsonl") as upstream:
-        with serve("--upstream", upstream) as gateway:
-            client = openai.OpenAI(base_url=gateway, api_key="none", max_retries=0)
+        with (
+            serve("--upstream", upstream) as gateway,
+            openai.OpenAI(base_url=gateway, api_key="none", max_retries=0) as client,
+        ):
             replies = [ask(client, n, "triage") for n in range(120)]
             assert {r.headers["x-downroute-decision"] for r in replies} == {"observed"}
         with Store.open(work / ".downroute") as store:

@@ -191,8 +191,8 @@ def test_users_own_checks_are_run_as_the_gateway_runs_them(
     with (
         replay("triage.jsonl") as upstream,
         serve("--policy", "proposed.yaml", "--upstream", upstream) as gateway,
+        openai.OpenAI(base_url=gateway, api_key="none", max_retries=0) as client,
     ):
-        client = openai.OpenAI(base_url=gateway, api_key="none", max_retries=0)
         for row, line in zip(rows[:12], wanted, strict=False):
             said = client.chat.completions.with_raw_response.create(
                 model="large",

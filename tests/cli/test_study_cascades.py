@@ -100,8 +100,10 @@ def test_a_self_check_is_bought_written_and_served_as_it_was_simulated(
         tested = downroute("policy", "test", "policy.yaml", "triage.jsonl", "--each", "each")
         assert tested.code == 0, tested.err
         wanted = {line["id"]: line for line in lines(work / "each")}
-        with serve("--upstream", url) as gateway:
-            client = openai.OpenAI(base_url=gateway, api_key="none", max_retries=0)
+        with (
+            serve("--upstream", url) as gateway,
+            openai.OpenAI(base_url=gateway, api_key="none", max_retries=0) as client,
+        ):
             for row in rows[:60]:
                 said = client.chat.completions.with_raw_response.create(
                     model="large",

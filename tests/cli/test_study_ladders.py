@@ -86,8 +86,10 @@ def test_two_candidates_make_a_ladder_which_serves_what_was_simulated(
         )
         assert tested.code == 0, tested.err
         wanted = {line["id"]: line for line in lines(work / "each")}
-        with serve("--upstream", url) as gateway:
-            client = openai.OpenAI(base_url=gateway, api_key="none", max_retries=0)
+        with (
+            serve("--upstream", url) as gateway,
+            openai.OpenAI(base_url=gateway, api_key="none", max_retries=0) as client,
+        ):
             for row in rows[:40]:
                 got = client.chat.completions.with_raw_response.create(
                     model="large",
