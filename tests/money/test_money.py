@@ -37,6 +37,7 @@ def test_the_users_price_wins_and_unknown_models_are_unpriced():
     listed = table.rates("gpt-4o-mini")
     assert listed is not None and listed.input_usd == pytest.approx(0.15e-6)
     assert listed.source.startswith("genai-prices")
+    assert listed.as_of == AT.date().isoformat()
 
 
 def test_rates_that_rise_with_length_are_not_used_beyond_their_first_tier():

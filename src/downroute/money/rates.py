@@ -14,7 +14,8 @@ class Rates:
     ``cached_input_usd`` is the rate of input tokens read from the provider's cache, ``None``
     where the source names none (they are then priced like any input token, which can only
     overstate the cost). ``input_limit`` is the input length in tokens beyond which these rates
-    no longer hold, ``None`` = no such length.
+    no longer hold, ``None`` = no such length. ``as_of`` is the day (ISO 8601) they held: the one
+    that was stated with them, or the one that a price list was asked for.
     """
 
     input_usd: float

@@ -91,6 +91,7 @@ def listed_rates(model: str, at: datetime) -> Rates | None:
         _base(price.cache_read_mtok),
         input_limit=_first_tier(price.input_mtok),
         source=f"genai-prices {provider.id}/{found.id}",
+        as_of=at.date().isoformat(),
     )
 
 
