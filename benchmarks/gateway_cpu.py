@@ -60,6 +60,8 @@ def main() -> None:
     arguments.add_argument("--role", choices=["upstream", "proxy"], help=argparse.SUPPRESS)
     arguments.add_argument("--to", type=int, help=argparse.SUPPRESS)
     given = arguments.parse_args()
+    if given.requests < 10_000:
+        arguments.error("--requests: at least 10000; CPU is counted in hundredths of a second")
     if given.role == "upstream":
         _run(_upstream())
     elif given.role == "proxy":
@@ -149,7 +151,8 @@ async def _load(port: int, headers: dict[str, str], requests: int) -> None:
     await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
 
 
-async def _upstream() -> None:
+def completion_body() -> bytes:
+    """A chat completion of 1 KB."""
     answer = json.dumps({"summary": "word " * 120})
     completion = {
         "id": "chatcmpl-bench",
@@ -165,7 +168,11 @@ async def _upstream() -> None:
         ],
         "usage": {"prompt_tokens": 420, "completion_tokens": 130, "total_tokens": 550},
     }
-    body = json.dumps(completion).encode()
+    return json.dumps(completion).encode()
+
+
+async def _upstream() -> None:
+    body = completion_body()
     whole = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
     whole %= (len(body), body)
 

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from gateway_cpu import CONFIG, POLICY, _cpu_s, _gateway, _nginx, _run
+from gateway_cpu import CONFIG, POLICY, _cpu_s, _gateway, _nginx, _run, completion_body
 
 DELAY_S = 0.05
 RATE = 200
@@ -180,21 +180,7 @@ def _message(task: str, *, stream: bool) -> bytes:
 
 
 async def _upstream() -> None:
-    answer = json.dumps({"summary": "word " * 120})
-    completion = {
-        "id": "chatcmpl-bench",
-        "object": "chat.completion",
-        "model": "bench-2026",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": answer},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": {"prompt_tokens": 420, "completion_tokens": 130, "total_tokens": 550},
-    }
-    body = json.dumps(completion).encode()
+    body = completion_body()
     whole = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
     whole %= (len(body), body)
     head = (

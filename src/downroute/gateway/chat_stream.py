@@ -67,6 +67,7 @@ class ChatStream:
             try:
                 events = [self.reader.take(event) for event in self._splitter.feed(chunk)]
             except Exception as fault:
+                # Raised here it would end in the event loop; `next` raises it where it is told.
                 self._fault = fault
                 return False
             if self.reader.done or self.reader.error is not None or self._too_long:
