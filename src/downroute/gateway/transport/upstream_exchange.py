@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from downroute.gateway.message import Headers
@@ -34,6 +34,22 @@ class Line(Protocol):
         """Let the upstream send on, or wait."""
 
     def abort(self) -> None: ...
+
+
+class _Chunks:
+    """A body in the pieces it comes in. No generator: those cannot be compiled."""
+
+    def __init__(self, exchange: UpstreamExchange) -> None:
+        self._exchange = exchange
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._exchange.next_chunk()
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
 
 
 class UpstreamExchange:
@@ -76,8 +92,12 @@ class UpstreamExchange:
         body = b"".join(self._take())
         return self._unpacked(body, end=True) if self._unpacking else body
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    def chunks(self) -> AsyncIterator[bytes]:
         self._streams = True
+        return _Chunks(self)
+
+    async def next_chunk(self) -> bytes | None:
+        """What came of the body since the last one; ``None`` after its end. Raises as `read`."""
         while True:
             pieces = self._take()
             over = self._parser.whole and not self._parser.pieces
@@ -86,9 +106,9 @@ class UpstreamExchange:
                 if self._unpacking:
                     piece = self._unpacked(piece, end=over)
                 if piece:
-                    yield piece
+                    return piece
             if over:
-                return
+                return None
             # The rest, or the end alone, may have come while the last piece was made use of.
             if not self._parser.pieces and not self._parser.whole:
                 await self._wait()
@@ -173,9 +193,12 @@ class UpstreamExchange:
         return pieces
 
     def _unpacked(self, data: bytes, *, end: bool) -> bytes:
-        assert self._unpacking is not None
+        unpacking = self._unpacking
+        assert unpacking is not None
+        if end:
+            self._unpacking = None
         try:
-            return self._unpacking.feed(data, end=end)
+            return unpacking.feed(data, end=end)
         except ValueError:
             self.close()
             raise NoReplyError(Fault.BROKEN, "its upstream's reply cannot be unpacked") from None
