@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from downroute.config import ServeSettings
@@ -137,15 +137,15 @@ class Answering:
             await self._written(self._logged(call, call.row(None, status=500, error=error)))
             raise
 
-    async def _asked(self, call: CallInFlight, step: Ask) -> Exchange:
+    def _asked(self, call: CallInFlight, step: Ask) -> Awaitable[Exchange]:
         if step.purpose is not Purpose.ANSWER:
             about = next(e for e in reversed(call.exchanges) if e.answers)
-            return await self._asking.second_opinion(call, about)
+            return self._asking.second_opinion(call, about)
         route, attempts = call.plan.route, call.attempts
         if is_escalation(attempts):
             self._escalations.begun(route, time.time())
         judge = is_judged(route, attempts, step.model)
-        return await self._asking.ask(call, step.model, judge=judge)
+        return self._asking.ask(call, step.model, judge=judge)
 
     def _accepted(self, call: CallInFlight, step: Accept, because: str) -> Outcome:
         outcome = _how(call, step, because)

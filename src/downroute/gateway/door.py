@@ -19,7 +19,7 @@ from downroute.gateway import json_text
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.headers import CREDENTIALS
 from downroute.gateway.keys import PREFIX, Key, digest_of, keys_by_digest
-from downroute.gateway.message import Reply, Request
+from downroute.gateway.message import Headers, KeptHeaders, Reply, Request, made_of
 from downroute.gateway.rate import Cells, wait_s
 from downroute.gateway.refused import refused
 from downroute.gateway_settings import GatewaySettings
@@ -97,15 +97,11 @@ class Door:
         return found
 
     def _with_key(self, request: Request) -> Request | Reply:
-        onward, key, digest = [], None, b""
-        for pair in request.headers:
-            if pair[0] not in CREDENTIALS:
-                onward.append(pair)
-            elif key is None and (token := _token(*pair)) is not None:
-                digest = digest_of(token)
-                key = self._keys.get(digest)
-        if key is None:
-            return _unknown(request, _WRONG if digest else _MISSING)
+        onward, digests = made_of(request.headers, _without_credentials)
+        digest = next((d for d in digests if d in self._keys), None)
+        if digest is None:
+            return _unknown(request, _WRONG if digests else _MISSING)
+        key = self._keys[digest]
         if key.revoked:
             return _unknown(request, f"the key '{key.name}' has been revoked")
         if key.expires_at is not None and time.time() >= key.expires_at:
@@ -126,6 +122,13 @@ class Door:
 
 _MISSING = "this gateway wants a key: `Authorization: Bearer KEY`, or `x-api-key: KEY`"
 _WRONG = f"the key is not known here; this gateway's begin with {PREFIX}"
+
+
+def _without_credentials(headers: Headers) -> tuple[Headers, list[bytes]]:
+    """What goes on of ``headers``, and the digests of what they offer as keys."""
+    onward = KeptHeaders([pair for pair in headers if pair[0] not in CREDENTIALS])
+    tokens = [_token(*pair) for pair in headers if pair[0] in CREDENTIALS]
+    return onward, [digest_of(token) for token in tokens if token is not None]
 
 
 def _token(name: str, value: str) -> str | None:

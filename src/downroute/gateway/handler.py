@@ -15,7 +15,7 @@ from downroute.gateway.door import Door
 from downroute.gateway.error_reply import INTERNAL, Refusal
 from downroute.gateway.headers import REQUEST_ID, named, safe
 from downroute.gateway.log_lines import say
-from downroute.gateway.message import Reply, Request
+from downroute.gateway.message import Headers, Reply, Request, made_of
 from downroute.gateway.model_list import ModelList
 from downroute.gateway.openapi import openapi
 from downroute.gateway.passthrough import Passthrough, in_shortest_form
@@ -69,6 +69,8 @@ class Handler:
             "/metrics": ("GET", metrics),
             "/openapi.json": ("GET", openapi),
         }
+        self._as_sent = {f"{v}{path}": path for path in self._paths for v in ("", "/v1")}
+        """The paths as nearly all clients write them."""
 
     @property
     def served(self) -> Collection[str]:
@@ -77,31 +79,35 @@ class Handler:
 
     async def handle(self, request: Request) -> Reply:
         """The reply to a request, whatever happens on the way."""
-        request_id = dict(request.headers).get(REQUEST_ID)
-        if request_id and (request_id := safe(request_id.strip())):
-            log_lines.REQUEST_ID.set(request_id)
-        reply = await self._whatever_happens(request)
-        self._requests[self._label(request.path), str(reply.status)] += 1
+        request_id, cross_site = made_of(request.headers, _told)
         if request_id:
-            return Reply(reply.status, named(reply.headers, request_id), reply.body)
-        return reply
-
-    async def _whatever_happens(self, request: Request) -> Reply:
+            log_lines.REQUEST_ID.set(request_id)
+        path = self._as_sent.get(request.path)
         try:
-            return await self._answer(request)
+            found = self._answer(request, path, cross_site)
+            reply = found if isinstance(found, Reply) else await found
         except asyncio.CancelledError:
             raise
         except Exception as fault:
             # The message of an exception may quote the request; its kind and place cannot.
             say(logging.ERROR, "internal error", kind=type(fault).__name__, where=_place(fault))
             message = "the gateway failed; the log on its stderr says where"
-            return refused(request, Refusal(500, message, INTERNAL, code="internal_error"))
+            reply = refused(request, Refusal(500, message, INTERNAL, code="internal_error"))
+        label = path or self._label(request.path)
+        self._requests[label, str(reply.status)] += 1
+        if request_id:
+            return Reply(reply.status, named(reply.headers, request_id), reply.body)
+        return reply
 
-    async def _answer(self, request: Request) -> Reply:
-        path, versioned = request.path.rstrip("/"), False
-        if path == "/v1" or path.startswith("/v1/"):
-            path, versioned = path[3:], True
-        if ("sec-fetch-site", "cross-site") in request.headers:
+    def _answer(
+        self, request: Request, path: str | None, cross_site: bool
+    ) -> Reply | Awaitable[Reply]:
+        versioned = False
+        if path is None:
+            path = request.path.rstrip("/")
+            if path == "/v1" or path.startswith("/v1/"):
+                path, versioned = path[3:], True
+        if cross_site:
             # Any web page a user opens could otherwise spend money through a gateway on loopback.
             message = "pages of other sites may not call this gateway"
             return refused(request, Refusal(403, message, code="cross_site"))
@@ -111,9 +117,9 @@ class Handler:
         request = admitted
         method, replying = self._paths.get(path, ("", None))
         if replying is None:
-            return await self._elsewhere(request, path, versioned)
+            return self._elsewhere(request, path, versioned)
         if request.method == method or (method == "GET" and request.method == "HEAD"):
-            return await replying(request)
+            return replying(request)
         return _not_allowed(request, "GET, HEAD" if method == "GET" else method)
 
     def _label(self, path: str) -> str:
@@ -131,6 +137,12 @@ class Handler:
             return await self._passthrough.reply(request, path)
         message = f"nothing is served at {request.method} {request.path}; there is {_SERVED}"
         return Refusal(404, message, code="unknown_url").reply()
+
+
+def _told(headers: Headers) -> tuple[str, bool]:
+    """The request's id, if its client gave it one, and whether a page of another site sent it."""
+    request_id = dict(headers).get(REQUEST_ID, "")
+    return safe(request_id.strip()), ("sec-fetch-site", "cross-site") in headers
 
 
 def _not_allowed(request: Request, allowed: str) -> Reply:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from downroute.gateway.keys import PREFIX, Key
-from downroute.gateway.message import Headers
+from downroute.gateway.message import Headers, KeptHeaders, made_of
 
 OWN = "x-downroute-"
 SESSION = "x-session-id"
@@ -61,12 +61,19 @@ class Hints(msgspec.Struct, frozen=True):
         return None if self.key is None else self.key.name
 
 
-def split(headers: Headers, key: Key | None = None) -> tuple[Hints, list[tuple[str, str]]]:
+def split(headers: Headers, key: Key | None = None) -> tuple[Hints, Headers]:
     """The client's hints, and those of its headers that are meant for the upstream: none that
     holds a key of the gateway's own."""
+    hints, onward = made_of(headers, _split)
+    if key is not None:
+        hints = Hints(hints.task, hints.bypass, hints.session, hints.request_id, key)
+    return hints, onward
+
+
+def _split(headers: Headers) -> tuple[Hints, Headers]:
     task = session = request_id = None
     bypass = False
-    onward: list[tuple[str, str]] = []
+    onward = KeptHeaders()
     for name, value in headers:
         if name in _NOT_SENT_UP:
             if name == SESSION:
@@ -80,7 +87,7 @@ def split(headers: Headers, key: Key | None = None) -> tuple[Hints, list[tuple[s
             onward.append((name, value))
             if name == REQUEST_ID:
                 request_id = safe(value.strip()) or None
-    return Hints(task, bypass, session, request_id, key), onward
+    return Hints(task, bypass, session, request_id), onward
 
 
 def named(headers: Headers, request_id: str) -> list[tuple[str, str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -12,6 +12,31 @@ if TYPE_CHECKING:
 
 Headers = Sequence[tuple[str, str]]
 """Header names in lower case with their values, in the order they came."""
+
+T = TypeVar("T")
+
+
+class KeptHeaders(list[tuple[str, str]]):
+    """Headers that a client sends with each of its requests, together with what was made of them.
+    They must not be changed."""
+
+    __slots__ = ("made",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(pairs)
+        self.made: dict[object, Any] = {}
+
+
+def made_of(headers: Headers, work: Callable[[Headers], T]) -> T:
+    """``work(headers)``, done once where they are kept."""
+    if not isinstance(headers, KeptHeaders):
+        return work(headers)
+    made = headers.made.get(work)
+    if made is None:
+        made = headers.made[work] = work(headers)
+    found: T = made
+    return found
+
 
 LONGEST_HEADER_BYTES = 32 * 1024
 """Tokens in headers do get longer than the usual 8 KB."""
@@ -22,7 +47,7 @@ JSON_TYPE = ("content-type", "application/json")
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request, read to its end. ``path`` is decoded and has no query; ``target`` is the
     address as the client sent it, query included; ``key`` what the client was let in by, if keys
-    are asked for."""
+    are asked for. Among the ``headers`` is no content-length: the body has its own."""
 
     method: str
     path: str

@@ -92,7 +92,7 @@ class Trying:
         exchange: Exchange | None = None
         place.breaker.sent()
         try:
-            reply = await self._send(ask, pool, place, body)
+            reply = await self._sending(ask, pool, place, body)
             exchange = await read(ask, reply)
         except NoReplyError as fault:
             # What was not asked cannot be billed; whatever broke off later may be.
@@ -113,11 +113,13 @@ class Trying:
         self._learn(ask, place, exchange)
         return exchange
 
-    async def _send(self, ask: Ask, pool: Pool, place: Deployment, body: bytes) -> UpstreamReply:
+    def _sending(
+        self, ask: Ask, pool: Pool, place: Deployment, body: bytes
+    ) -> Awaitable[UpstreamReply]:
         address = place.address
         patience = address.patience(ask.call.time_left_s(), stream=ask.stream)
         headers = address.sent(ask.onward)
-        return await pool.send(self._client, "POST", address.chat_url, headers, body, patience)
+        return pool.send(self._client, "POST", address.chat_url, headers, body, patience)
 
     def _learn(self, ask: Ask, place: Deployment, exchange: Exchange) -> None:
         """Keep in mind how the place fares."""

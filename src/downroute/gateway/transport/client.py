@@ -14,7 +14,7 @@ import socket
 import ssl
 from collections import defaultdict, deque
 
-from downroute.gateway.message import Headers
+from downroute.gateway.message import Headers, KeptHeaders
 from downroute.gateway.transport.address import Address, Origin, address
 from downroute.gateway.transport.upstream_connection import UpstreamConnection
 from downroute.gateway.transport.upstream_exchange import UpstreamExchange
@@ -52,7 +52,7 @@ class HttpClient:
     ) -> UpstreamExchange:
         try:
             to = address(url)
-            message = _request(method, to, headers, body)
+            message = b"%b%d\r\n\r\n%b" % (_head(method, url, to, headers), len(body), body)
         except ValueError:
             raise NoReplyError(Fault.UNSENDABLE, "the request cannot be sent as it is") from None
         # The loop tells time to the millisecond; what is given up is given up after its time.
@@ -137,12 +137,21 @@ class HttpClient:
         return self._tls
 
 
-def _request(method: str, to: Address, headers: Headers, body: bytes) -> bytes:
-    """The request as it is sent.
+def _head(method: str, url: str, to: Address, headers: Headers) -> bytes:
+    """A request's head up to its body's length, written once for headers that are kept.
 
     Raises:
         ValueError: a header would begin another line.
     """
+    if not isinstance(headers, KeptHeaders):
+        return _written(method, to, headers)
+    head: bytes | None = headers.made.get((method, url))
+    if head is None:
+        head = headers.made[method, url] = _written(method, to, headers)
+    return head
+
+
+def _written(method: str, to: Address, headers: Headers) -> bytes:
     lines = [
         f"{name}: {value}\r\n"
         for name, value in headers
@@ -153,9 +162,9 @@ def _request(method: str, to: Address, headers: Headers, body: bytes) -> bytes:
         raise ValueError("a header would begin another line")
     head = (
         f"{method} {to.target} HTTP/1.1\r\nhost: {to.host}\r\n{text}"
-        f"accept-encoding: identity\r\ncontent-length: {len(body)}\r\n\r\n"
+        "accept-encoding: identity\r\ncontent-length: "
     )
-    return head.encode("utf-8", "surrogateescape") + body
+    return head.encode("utf-8", "surrogateescape")
 
 
 def _no_connection(fault: Exception) -> NoReplyError:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, cast
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.log_lines import say
 from downroute.gateway.message import Pushing, Reply, Stream
+from downroute.gateway.transport.incoming import Incoming
 from downroute.gateway.transport.reply_head import has_body, reply_head
-from downroute.gateway.transport.request_parser import Incoming, RequestParser
+from downroute.gateway.transport.request_parser import RequestParser
 
 if TYPE_CHECKING:
     from downroute.gateway.transport.server import HttpServer
@@ -155,8 +156,16 @@ class Connection(asyncio.Protocol):
         """Answer, then see what comes next: in one task, since one more turn of the loop for its
         end costs as much as writing the head."""
         self._begun = True
+        assert incoming.request is not None
         try:
-            await self._answer(incoming)
+            reply = await self._server.handle(incoming.request)
+            framing = self._framing(incoming)
+            if isinstance(reply.body, bytes):
+                self._send_whole(reply, reply.body, framing, incoming.head_only)
+            else:
+                await self._send_stream(reply, reply.body, framing, incoming)
+            if self._writable is not None:
+                await self._writable
         except asyncio.CancelledError:
             self._over()
             self._abort()
@@ -177,20 +186,13 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             self._server.gone(self)
 
-    async def _answer(self, incoming: Incoming) -> None:
-        assert incoming.request is not None
-        reply = await self._server.handle(incoming.request)
+    def _framing(self, incoming: Incoming) -> str:
+        """Whether the connection stays, where its client has to be told."""
         last = self._last = self._last or self._server.stopping or not incoming.persists
         self._told = last
-        framing = "connection: close\r\n" if last else ""
-        if not incoming.chunks and not last:
-            framing = "connection: keep-alive\r\n"
-        if isinstance(reply.body, bytes):
-            self._send_whole(reply, reply.body, framing, incoming.head_only)
-        else:
-            await self._send_stream(reply, reply.body, framing, incoming)
-        if self._writable is not None:
-            await self._writable
+        if last:
+            return "connection: close\r\n"
+        return "" if incoming.chunks else "connection: keep-alive\r\n"
 
     def _go_on(self) -> None:
         if self._told and not self._waiting:

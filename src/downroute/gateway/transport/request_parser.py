@@ -11,28 +11,19 @@ from typing import Any
 from urllib.parse import unquote
 
 import httptools
-import msgspec
 
 from downroute.gateway.error_reply import Refusal
-from downroute.gateway.message import Request
+from downroute.gateway.message import KeptHeaders, Request
+from downroute.gateway.transport.incoming import Incoming
 from downroute.gateway.transport.limits import Limits
+from downroute.gateway.transport.same_head import SameHead
 
 _NO_HTTP = "this is no HTTP request that can be read"
 _FRAMING_PER_BYTE = 8
+_UNLIKE_ENOUGH = 4
+"""After so many heads that were all different, none is compared with the next any more."""
 _FRAMING_AT_LEAST = 2**20
 """What chunk sizes, extensions and trailers may take beside the body they frame."""
-
-
-class Incoming(msgspec.Struct):
-    """A request, or why there is none; after a refusal nothing more is read. ``persists``: the
-    client may send another one. ``chunks``: it understands a chunked reply (HTTP/1.1).
-    ``head_only``: the reply's body is not sent (HEAD)."""
-
-    request: Request | None
-    refusal: Refusal | None = None
-    persists: bool = False
-    chunks: bool = True
-    head_only: bool = False
 
 
 class RequestParser:
@@ -52,12 +43,21 @@ class RequestParser:
         self._ready: list[Incoming] = []
         self._refusal: Refusal | None = None
         self._raw = 0
+        self._same: SameHead | None = None
+        self._unlike = 0
+        """How many heads in a row were not the one before."""
         self._start()
 
     def feed(self, data: bytes) -> list[Incoming]:
         """The requests that ``data`` completes, in order; a refusal is the last."""
         if self.over:
             return []
+        if self._same is not None and not self.begun:
+            incoming = self._same.read(data, self._limits.body_bytes)
+            if incoming is not None:
+                self._unlike = 0
+                return [incoming]
+        fresh = not self.begun and self._unlike < _UNLIKE_ENOUGH
         ready = self._ready
         try:
             try:
@@ -70,6 +70,9 @@ class RequestParser:
                 ready.append(Incoming(None, self._refusal or Refusal(400, _NO_HTTP)))
         if not self.over and not ready:
             self._count(len(data))
+        elif fresh and len(ready) == 1 and not self.begun:
+            self._unlike += 1
+            self._same = SameHead.of(data, ready[0])
         self._ready = []
         return ready
 
@@ -78,6 +81,7 @@ class RequestParser:
         the last request would stay until somebody looks for cycles."""
         self.over = True
         self._http = None
+        self._same = None
         self._start()
 
     def _without_upgrade(self, rest: bytes) -> None:
@@ -176,9 +180,10 @@ class RequestParser:
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         target = self._target.decode("ascii", "surrogateescape")
         self._pieces = []
+        headers = KeptHeaders([pair for pair in self._headers if pair[0] != "content-length"])
         self._ready.append(
             Incoming(
-                Request(method, _path(target), self._headers, body, target),
+                Request(method, _path(target), headers, body, target),
                 persists=self._http.should_keep_alive(),
                 chunks=self._http.get_http_version() == "1.1",
                 head_only=method == "HEAD",

@@ -49,7 +49,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.watch(exchange.deadline)
         self._transport.write(message)
         try:
-            await exchange.head()
+            while (news := exchange.news()) is not None:
+                await news
         except BaseException:
             exchange.close()
             raise

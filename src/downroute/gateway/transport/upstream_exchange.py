@@ -79,12 +79,23 @@ class UpstreamExchange:
     def reusable(self) -> bool:
         return self._parser.reusable
 
-    async def head(self) -> None:
-        """Wait for status and headers."""
-        while not self._parser.head:
-            await self._wait()
-        self.status, self.headers = self._parser.status, self._parser.headers
-        self._unpacking = unpacking(self.headers)
+    def news(self) -> asyncio.Future[None] | None:
+        """Done once more has come of a head that is not here yet; ``None`` = status and headers
+        are.
+
+        Raises:
+            NoReplyError: nothing more comes.
+        """
+        parser = self._parser
+        if parser.head:
+            self.status, self.headers = parser.status, parser.headers
+            self._unpacking = unpacking(self.headers)
+            self._news = None
+            return None
+        if not parser.pieces:
+            self._raise_fault()
+        self._news = self._loop.create_future()
+        return self._news
 
     async def read(self) -> bytes:
         while not self._parser.whole:

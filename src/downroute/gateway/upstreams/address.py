@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from downroute.config import read_secret
 from downroute.gateway.headers import CREDENTIALS, to_upstream
-from downroute.gateway.message import Headers
+from downroute.gateway.message import Headers, KeptHeaders
 from downroute.gateway.upstream import Patience
 from downroute.providers.endpoint import endpoint
 from downroute.upstream_settings import Place, Upstream
@@ -48,6 +48,15 @@ class Address:
 
     def sent(self, onward: Headers) -> Headers:
         """The client's headers with its own."""
+        if not isinstance(onward, KeptHeaders):
+            return self._sent(onward)
+        # By identity, which is a fraction of a hash's cost; what is held cannot lend its to others.
+        known: tuple[Address, Headers] | None = onward.made.get(id(self))
+        if known is None or known[0] is not self:
+            known = onward.made[id(self)] = self, KeptHeaders(self._sent(onward))
+        return known[1]
+
+    def _sent(self, onward: Headers) -> Headers:
         return to_upstream(onward, self.headers, own_key=self.own_key, defaults=self.defaults)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from downroute.gateway.message import Headers
@@ -87,7 +87,7 @@ class Pool:
         said = f"its upstream failed {failures} times in a row and is not asked for {again_s:.1f} s"
         return NoReplyError(Fault.OPEN, said, retry_after_s=again_s)
 
-    async def send(
+    def send(
         self,
         client: UpstreamClient,
         method: str,
@@ -95,14 +95,19 @@ class Pool:
         headers: Headers,
         body: bytes,
         patience: Patience,
-    ) -> UpstreamReply:
+    ) -> Awaitable[UpstreamReply]:
         """As `UpstreamClient.send`, in its turn. The reply has to be closed."""
+        if not self.turns.bounded:
+            return client.send(method, url, headers, body, patience)
+        return self._in_turn(lambda: client.send(method, url, headers, body, patience), patience)
+
+    async def _in_turn(
+        self, send: Callable[[], Awaitable[UpstreamReply]], patience: Patience
+    ) -> UpstreamReply:
         turns = self.turns
-        if not turns.bounded:
-            return await client.send(method, url, headers, body, patience)
         await turns.take(patience.total_s)
         try:
-            reply = await client.send(method, url, headers, body, patience)
+            reply = await send()
         except BaseException:
             turns.give_back()
             raise
