@@ -67,14 +67,14 @@ class CallLog:
         self._served: ServedText | None = None
         self._known_in: Store | None = None
         self._feedback: list[Feedback] = []
-        self._thread = threading.Thread(target=self._run, name="downroute-call-log", daemon=True)
+        self._writer = threading.Thread(target=self._run, name="downroute-call-log", daemon=True)
 
     def start(self, models: Iterable[str] = ()) -> None:
         """Open the store, if that works, look up what ``models`` cost, so that the first reply can
         say it, and begin to write."""
         self._ready_store()
         self._look_up(models)
-        self._thread.start()
+        self._writer.start()
 
     @property
     def confirms(self) -> bool:
@@ -130,11 +130,11 @@ class CallLog:
     def close(self, timeout_s: float) -> None:
         """Write what is there, for at most ``timeout_s``, and close the store."""
         self._backlog.close()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        if self._writer.is_alive():
+            self._writer.join(timeout_s)
         if self.waiting:
             self._lose(self.waiting, self.fault or "the gateway stopped too soon")
-        if not self._thread.is_alive():
+        if not self._writer.is_alive():
             self._store.close()
 
     def _run(self) -> None:
