@@ -98,14 +98,14 @@ def nginx(folder: Path, upstream: int) -> Iterator[Served]:
 
 
 @contextmanager
-def downroute(folder: Path, upstream: int) -> Iterator[Served]:
+def downroute(folder: Path, upstream: int, python: str = sys.executable) -> Iterator[Served]:
     """With a key, two routes by size for the task, three checks, and its log."""
     folder.mkdir(exist_ok=True)
     key, port = new_key(), free_port()
     settings = CONFIG.format(upstream=upstream, digest=digest_of(key).hex())
     Path(folder, "downroute.yaml").write_text(settings)
     Path(folder, "policy.yaml").write_text(POLICY)
-    command = [sys.executable, "-m", "downroute", "serve", "--port", str(port)]
+    command = [python, "-m", "downroute", "serve", "--port", str(port)]
     headers = {"authorization": f"Bearer {key}", "x-downroute-task": "orders"}
     with _started(command, folder, port, "/ready") as (process, ready_s):
         yield Served("downroute", process.pid, port, ready_s, headers=headers)

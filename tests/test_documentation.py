@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from downroute import config
-from downroute.cli.main import COMMANDS, load
+from downroute.cli.command_line import load
+from downroute.cli.commands import COMMANDS
 from downroute.config import Settings
 from downroute.records import Decision
 from downroute.routing.checks import CHECKS

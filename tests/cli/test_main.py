@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from downroute.cli.main import COMMANDS, load
+from downroute.cli.command_line import load
+from downroute.cli.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("pydantic", "scipy", "numpy", "aiohttp", "rich", "jinja2", "sqlite3", "ruamel.yaml")

@@ -1,21 +1,14 @@
-"""`downroute serve`: the gateway."""
+"""`downroute serve`: its options."""
 
 from __future__ import annotations
 
-import gc
-import socket
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from downroute.errors import ConfigError
+from downroute.cli.serve_options import HIGHEST_PORT, MOST_WORKERS, ServeOptions
 from downroute.gateway.log_lines import Form
-
-if TYPE_CHECKING:
-    from downroute.config import Settings
-    from downroute.gateway.service import Started
 
 
 def serve(
@@ -29,7 +22,7 @@ def serve(
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Where to listen; 0 takes a free port. [default: 8080]"
+            min=0, max=HIGHEST_PORT, help="Where to listen; 0 takes a free port. [default: 8080]"
         ),
     ] = None,
     host: Annotated[
@@ -55,7 +48,7 @@ def serve(
         int | None,
         typer.Option(
             min=1,
-            max=64,
+            max=MOST_WORKERS,
             metavar="N",
             help="So many processes on one port; SIGHUP replaces them without losing a call.",
         ),
@@ -82,82 +75,21 @@ def serve(
 
     Example: downroute serve --policy policy.yaml --port 8080
     """
-    gc.disable()  # what is loaded stays: there is nothing in it to look for
-    from downroute.cli.listed_prices import listed_elsewhere
-    from downroute.cli.pricing import price_table
-    from downroute.cli.serve_open import refuse_open, say_open
-    from downroute.config import DEFAULT_PATH, load
-    from downroute.gateway import open_files
-    from downroute.gateway.config_file import ConfigSource
-    from downroute.gateway.log_lines import to_stderr
-    from downroute.gateway.service import serve_until_stopped
+    from downroute.cli.serve_start import start
 
-    gc.freeze()
-    gc.enable()
-
-    def read() -> Settings:
-        settings = load(config, upstream=upstream)
-        if not allow_remote:
-            refuse_open(host or settings.serve.host, settings, config or DEFAULT_PATH)
-        if store is None:
-            return settings
-        kept = settings.store.model_copy(update={"path": store})
-        return settings.model_copy(update={"store": kept})
-
-    settings = read()
-    if policy is not None and not policy.exists():
-        raise ConfigError(f"{policy}: there is no such policy; leave out --policy to observe")
-    address = host or settings.serve.host
-    to_stderr(log_format)
-    if listen_fd is None:
-        say_open(address, settings)
-    if port is None:
-        port = settings.serve.port
-    if workers is not None and listen_fd is None:
-        _supervise(address, port, workers)
-        return
-    open_files.raise_limit()
-    serve_until_stopped(
-        settings,
-        policy or settings.policy,
-        lambda settings: price_table(settings, listing=listed_elsewhere),
-        source=ConfigSource(config or DEFAULT_PATH, read),
-        host=address,
-        port=port,
-        listener=None if listen_fd is None else socket.socket(fileno=listen_fd),
-        shared_numbers=shared_numbers,
-        log_calls=log_calls,
-        ready=_announce,
+    start(
+        ServeOptions(
+            policy=policy,
+            port=port,
+            host=host,
+            config=config,
+            upstream=upstream,
+            store=store,
+            allow_remote=allow_remote,
+            workers=workers,
+            log_format=log_format,
+            log_calls=log_calls,
+            listen_fd=listen_fd,
+            shared_numbers=shared_numbers,
+        )
     )
-
-
-def _supervise(host: str, port: int, workers: int) -> None:
-    """Run this very command in every worker, with the socket it is to serve and the folder where
-    all of them leave their metrics."""
-    import tempfile
-
-    from downroute.gateway.workers import Supervisor, listeners
-
-    def command(descriptor: int) -> list[str]:
-        given = [*sys.argv[1:], "--listen-fd", str(descriptor), "--shared-numbers", folder]
-        return [sys.executable, "-m", "downroute", *given]
-
-    def announce(line: str) -> None:
-        typer.echo(f"{line.rstrip()} · {workers} {'worker' if workers == 1 else 'workers'}")
-
-    with tempfile.TemporaryDirectory(prefix="downroute-") as folder:
-        Supervisor(listeners(host, port, workers), command).run(announce)
-
-
-def _announce(started: Started) -> None:
-    table = started.serving.table
-    if table is None:
-        doing = "observing (no policy)"
-    else:
-        routes = len(table.policy.routes)
-        doing = f"routing {routes} {'route' if routes == 1 else 'routes'}"
-        doing += f" · policy {table.policy.digest}"
-    if started.serving.off:
-        doing += " · switched off"
-    kept = f"store {started.store}" + (" (cannot be written)" if started.store_fault else "")
-    typer.echo(f"gateway listens on {started.url} · {doing} · {kept}")
