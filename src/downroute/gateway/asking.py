@@ -112,16 +112,21 @@ class Asking:
         if good and ask.stream and is_event_stream(reply.headers):
             return await self._read_stream(ask, reply)
         body = await reply.read()
+        headers = reply.headers
         if not good:
+            keys = self._destinations.own_keys
+            body, headers = keys.masked(body), keys.masked_headers(headers)
             code = error_code(body)
             error = f"HTTP {reply.status} ({code})" if code else f"HTTP {reply.status}"
             # An answer that is refused is not billed.
-            return Exchange(ask.failed(reply.status, error, 0.0), reply.status, reply.headers, body)
+            return Exchange(ask.failed(reply.status, error, 0.0), reply.status, headers, body)
         attempt, answers = self._answered(ask, reply.status, ask.call.wire.read_completion(body))
+        if attempt.error is not None:
+            body = self._destinations.own_keys.masked(body)
         return Exchange(
             attempt,
             reply.status,
-            reply.headers,
+            headers,
             ask.call.wire.without_logprobs(body) if ask.added else body,
             kept=body if self._keeps_words else None,
             answers=answers,
@@ -133,7 +138,7 @@ class Asking:
             keep_words=self._keeps_words or ask.judge,
             hide_logprobs=bool(ask.added),
         )
-        stream = ChatStream(reply, reader)
+        stream = ChatStream(reply, reader, self._destinations.own_keys)
         first = await stream.next() or []
         first_byte_s = ask.elapsed_s()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from downroute.gateway.message import Send
+from downroute.gateway.own_keys import OwnKeys
 from downroute.gateway.sse import EventSplitter
 from downroute.gateway.upstream import (
     LARGEST_REPLY_BYTES,
@@ -17,11 +18,13 @@ LONGEST_EVENT_BYTES = 32 * 2**20
 
 
 class ChatStream:
-    """``reader`` sees every event on its way past and says what the client gets of it."""
+    """``reader`` sees every event on its way past and says what the client gets of it. An error
+    that the upstream sends is kept and passed on without our ``keys``."""
 
-    def __init__(self, reply: UpstreamReply, reader: Reader) -> None:
+    def __init__(self, reply: UpstreamReply, reader: Reader, keys: OwnKeys) -> None:
         self.reader = reader
         self._reply = reply
+        self._keys = keys
         self._chunks = reply.chunks()
         self._splitter = EventSplitter()
         self._over = False
@@ -38,7 +41,7 @@ class ChatStream:
             raise self._fault
         if self._undecided:
             events, self._undecided = self._undecided, []
-            return events
+            return events if self.reader.error is None else self._masked(events)
         while not self._over:
             chunk = await self._chunk()
             if chunk is None:
@@ -50,7 +53,7 @@ class ChatStream:
             else:
                 events = [self.reader.take(event) for event in self._splitter.feed(chunk)]
             if events:
-                return events
+                return events if self.reader.error is None else self._masked(events)
             if self._too_long:
                 raise NoReplyError(Fault.BROKEN, "an event of its stream does not end")
         return None
@@ -77,6 +80,12 @@ class ChatStream:
             return not piece or send(piece)
 
         await self._reply.flow(take)
+
+    def _masked(self, events: list[bytes]) -> list[bytes]:
+        kept = self.reader.kept
+        if kept is not None:
+            kept[:] = map(self._keys.masked, kept)
+        return [self._keys.masked(event) for event in events]
 
     @property
     def _too_long(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from downroute.config import ModelSettings, Settings
 from downroute.errors import ConfigError
+from downroute.gateway.own_keys import OwnKeys
 from downroute.gateway.upstreams.address import ANTHROPIC, OPENAI, Address, address
 from downroute.gateway.upstreams.breaker import Breaker
 from downroute.gateway.upstreams.pool import Deployment, Pool
@@ -29,6 +30,7 @@ class Destinations:
         self._breakers: Known = {}
         self._pools: dict[str, Pool] = {}
         self._settings = settings
+        self.own_keys = OwnKeys()
         self.take(settings)
 
     def take(self, settings: Settings) -> None:
@@ -45,6 +47,7 @@ class Destinations:
             deployments = []
             for place in upstream.places:
                 at = address(name, upstream, place, self._environment)
+                self.own_keys.add(at.key, at.headers, at.query)
                 identity = (name, at.chat_url, place.key)
                 breakers[identity] = self._breaker(identity, upstream)
                 deployments.append(

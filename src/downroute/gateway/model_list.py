@@ -63,7 +63,11 @@ class ModelList:
                 b"",
                 address.plain,
             )
-            return Reply(reply.status, to_client(reply.headers), await reply.read())
+            body, headers = await reply.read(), to_client(reply.headers)
+            if reply.status >= 300:
+                keys = self._destinations.own_keys
+                body, headers = keys.masked(body), list(keys.masked_headers(headers))
+            return Reply(reply.status, headers, body)
         except NoReplyError as fault:
             status = 504 if fault.fault is Fault.TIMEOUT else 502
             return Refusal(status, f"{address.upstream}: {fault}", UPSTREAM).reply()

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from downroute.gateway.call_in_flight import CANCELLED
 from downroute.gateway.confirmations import REFUSAL, Ticket
+from downroute.gateway.own_keys import MaskedEvents
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamReply
 
 _LONGEST_TAIL = 256 * 1024
@@ -24,7 +25,7 @@ class Onward:
     """A `Stream`. It is cut off where the upstream breaks off, so that nobody takes what came for
     the whole. ``over`` is called once when it has ended, with its last bytes and the error it ended
     in; with ``ends_late`` its end, from the event on that clients take for it, waits for what
-    ``written`` says of the row."""
+    ``written`` says of the row. The events of a stream may be ``masked``."""
 
     def __init__(
         self,
@@ -33,11 +34,13 @@ class Onward:
         written: Callable[[Ticket | None], Awaitable[bool]],
         *,
         ends_late: bool,
+        masked: MaskedEvents | None = None,
     ) -> None:
         self._reply = reply
         self._over = over
         self._written = written
         self._ends_late = ends_late
+        self._masked = masked
         self._tail = b""
         self._ended = False
         self._pieces: AsyncGenerator[bytes, None] | None = None
@@ -55,7 +58,10 @@ class Onward:
     async def _onward(self) -> AsyncGenerator[bytes, None]:
         kept = b""
         try:
-            async for chunk in self._reply.chunks():
+            async for came in self._reply.chunks():
+                chunk = came if self._masked is None else self._masked.feed(came)
+                if not chunk:
+                    continue
                 self._tail = (self._tail + chunk)[-_LONGEST_TAIL:]
                 if self._ends_late and (kept or self._is_ending(len(chunk))):
                     kept += chunk
@@ -66,7 +72,13 @@ class Onward:
                     yield chunk
         except NoReplyError as fault:
             await self._written(self._end(f"{fault.fault}: {fault}"))
+            if self._masked is not None and (rest := self._masked.rest()):
+                yield rest
             raise
+        if self._masked is not None:
+            rest = self._masked.rest()
+            self._tail += rest
+            kept += rest
         if not await self._written(self._end(None)):
             raise NoReplyError(Fault.BROKEN, REFUSAL.message)
         if kept:

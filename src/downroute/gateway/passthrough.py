@@ -24,6 +24,7 @@ from downroute.gateway.exchange import is_event_stream, refusal_of, when_again
 from downroute.gateway.headers import OWN, Hints, safe, split, to_client
 from downroute.gateway.message import Headers, Reply, Request
 from downroute.gateway.onward import Onward
+from downroute.gateway.own_keys import MaskedEvents, says_error
 from downroute.gateway.prices import Prices
 from downroute.gateway.refused import refused
 from downroute.gateway.telemetry.trace_context import Trace, Tracing
@@ -105,12 +106,16 @@ class Passthrough:
             raise
 
     async def _passed(self, passed: _Passed, reply: UpstreamReply) -> Reply:
-        headers = [*to_client(reply.headers), *passed.said()]
-        if _is_json(reply.headers):
+        keys, failed = self._destinations.own_keys, reply.status >= 300
+        told = keys.masked_headers(reply.headers) if failed else reply.headers
+        headers = [*to_client(told), *passed.said()]
+        if failed or _is_json(reply.headers):
             try:
                 whole = await reply.read()
             finally:
                 reply.close()
+            if failed or says_error(whole):
+                whole = keys.masked(whole)
             ticket = self._note(passed, reply.status, reply.status, usage=usage_in(whole))
             if await self._written(ticket):
                 return Reply(reply.status, headers, whole)
@@ -119,8 +124,10 @@ class Passthrough:
         def over(tail: bytes, error: str | None) -> Ticket | None:
             return self._note_stream(passed, reply, tail, error)
 
-        ends_late = self._log.confirms and is_event_stream(reply.headers)
-        body = Onward(reply, over, self._written, ends_late=ends_late)
+        events = is_event_stream(reply.headers)
+        masked = MaskedEvents(keys) if events and keys else None
+        ends_late = self._log.confirms and events
+        body = Onward(reply, over, self._written, ends_late=ends_late, masked=masked)
         return Reply(reply.status, headers, body)
 
     async def _written(self, ticket: Ticket | None) -> bool:

@@ -39,6 +39,7 @@ class Address:
     stream: Patience
     headers: Mapping[str, str] = field(repr=False)
     defaults: Mapping[str, str] = field(default_factory=dict)
+    key: str | None = field(default=None, repr=False)
 
     def patience(self, left_s: float, *, stream: bool) -> Patience:
         """With a reply that must be here in ``left_s``."""
@@ -84,6 +85,7 @@ def address(name: str, upstream: Upstream, place: Place, environment: Mapping[st
         stream=stream,
         headers=headers,
         defaults={"anthropic-version": _VERSION} if anthropic else {},
+        key=key,
     )
 
 
