@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from .test_serve import PATIENCE_S, serving, upstream
+from .test_serve import PATIENCE_S, Answering, serving, upstream
 
 __all__ = ["upstream"]
 
@@ -118,6 +119,29 @@ def test_stopped_under_load_they_answer_everybody_whom_they_took(tmp_path: Path,
         asyncio.run(load(gateway.port, gateway.process))
         assert gateway.process.wait(PATIENCE_S) == 0
     assert set(seen) == {"ok"} and seen["ok"] > 20
+
+
+def test_stopped_while_workers_are_being_replaced_they_answer_those_whom_the_old_ones_took(
+    tmp_path: Path, upstream: str
+):
+    replies: list[int] = []
+    with serving(tmp_path, "--upstream", upstream, "--workers", "1") as gateway:
+        Answering.go.clear()
+        (old,) = children(gateway.process.pid)
+        calling = threading.Thread(target=lambda: replies.append(gateway.call().status))
+        calling.start()
+        assert Answering.asked.wait(PATIENCE_S)
+        gateway.process.send_signal(signal.SIGHUP)
+        until(lambda: len(children(gateway.process.pid)) == 2)
+        while "reloaded" not in gateway.said():
+            pass
+        gateway.process.send_signal(signal.SIGTERM)
+        until(lambda: len(children(gateway.process.pid)) == 1)
+        assert children(gateway.process.pid) == [old]
+        Answering.go.set()
+        calling.join(PATIENCE_S)
+        assert gateway.process.wait(PATIENCE_S) == 0
+    assert replies == [200]
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path: Path, upstream: str):

@@ -39,8 +39,15 @@ class _Worker:
     process: subprocess.Popen[str]
     listener: socket.socket
     started_at: float = field(default_factory=time.monotonic)
+    told: bool = False
 
     def stop(self) -> None:
+        """Once: told again it would not wait for its calls under way."""
+        if not self.told:
+            self.told = True
+            self.hurry()
+
+    def hurry(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
 
@@ -183,5 +190,5 @@ class Supervisor:
             if self._signals and not hurried:
                 hurried = True
                 for worker in every:
-                    worker.stop()
+                    worker.hurry()
             self._wait(0.05)
