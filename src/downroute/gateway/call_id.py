@@ -21,4 +21,4 @@ def new_call_id(now: float) -> str:
         _random, _at = os.urandom(_EACH * _AT_ONCE), 0
     drawn = _random[_at : _at + _EACH].hex()
     _at += _EACH
-    return f"call-{int(now * 1000):011x}{drawn[:13]}"
+    return "call-%011x%s" % (int(now * 1000), drawn[:13])  # noqa: UP031 - much faster once compiled

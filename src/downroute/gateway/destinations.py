@@ -14,6 +14,7 @@ from downroute.gateway.upstreams.pool import Deployment, Pool
 from downroute.gateway.upstreams.turns import Turns
 from downroute.upstream_settings import Upstream
 
+_MOST_FOUND = 1024
 Known = Mapping[tuple[str, str, str | None], Breaker]
 """Breakers by upstream, URL and the key's name."""
 
@@ -29,6 +30,7 @@ class Destinations:
         self._environment = environment
         self._breakers: Known = {}
         self._pools: dict[str, Pool] = {}
+        self._found: dict[tuple[str, str | None], tuple[Pool, ModelSettings]] = {}
         self._settings = settings
         self.own_keys = OwnKeys()
         self.take(settings)
@@ -62,6 +64,7 @@ class Destinations:
         for identity, breaker in breakers.items():
             breaker.settings = settings.upstreams[identity[0]].breaker
         self._settings, self._pools, self._breakers = settings, pools, breakers
+        self._found = {}
 
     @property
     def pools(self) -> Mapping[str, Pool]:
@@ -91,6 +94,14 @@ class Destinations:
     def of(self, model: str, api: str | None = None) -> tuple[Pool, ModelSettings]:
         """Where ``model`` is asked, and how requests are adapted to it. One that is not configured
         lives on the first upstream that speaks ``api``, if one does."""
+        known = self._found.get((model, api))
+        if known is None:
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
+            known = self._found[model, api] = self._find(model, api)
+        return known
+
+    def _find(self, model: str, api: str | None) -> tuple[Pool, ModelSettings]:
         name, _ = self._settings.upstream_of(model)
         pool = self._pools[name]
         if api is not None and pool.api != api and model not in self._settings.models:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from downroute.errors import UpstreamError
 from downroute.gateway.message import Headers
@@ -46,7 +48,7 @@ class NoReplyError(UpstreamError):
         self.retry_after_s = retry_after_s
 
 
-class Patience(NamedTuple):
+class Patience(msgspec.Struct, frozen=True):
     """Seconds. ``total_s`` bounds the exchange to the last byte of the reply, ``connect_s`` the
     making of a connection, ``first_byte_s`` the wait from the request to the reply's first byte,
     ``idle_s`` every later wait for bytes; ``None`` = nothing more."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from downroute.records import (
     Attempt,
     Decision,
@@ -26,7 +28,7 @@ MISSING = "_missing"
 """What the name of a signal's indicator ends in: 1 where the signal is missing, else 0."""
 
 
-class Limits(NamedTuple):
+class Limits(msgspec.Struct, frozen=True):
     """What bounds this request. ``time_left_s``: no further model is asked once it is used up.
     ``escalation``: which of the route's escalation limits is used up, in words; ``None`` = none
     is."""
@@ -35,7 +37,7 @@ class Limits(NamedTuple):
     escalation: str | None = None
 
 
-class Ask(NamedTuple):
+class Ask(msgspec.Struct, frozen=True):
     """Ask ``model``: with the original request, or, for a self-check, about the latest answer.
     ``reason`` says why the answers so far do not do."""
 
@@ -44,7 +46,7 @@ class Ask(NamedTuple):
     reason: str
 
 
-class Accept(NamedTuple):
+class Accept(msgspec.Struct, frozen=True):
     """Send ``attempts[attempt]``."""
 
     attempt: int

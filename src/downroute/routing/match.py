@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+
+import msgspec
 
 from downroute.records import Json, Policy, Route
 from downroute.routing.conditions import condition_value
@@ -17,7 +18,7 @@ AUTO = "downroute/auto"
 ALIAS = "downroute/"
 
 
-class Match(NamedTuple):
+class Match(msgspec.Struct, frozen=True):
     """The route taken, ``None`` = none. ``task`` is the task the request is taken to be of."""
 
     route: Route | None
