@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from downroute.cli.pipes import outlive_readers
 from downroute.cli.saying import INTERRUPTED, say_error, say_interrupted
 from downroute.errors import DownrouteError
 
@@ -22,8 +23,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except DownrouteError as fault:
         say_error(str(fault))
         return fault.exit_code
-    except BrokenPipeError:
-        return 1
     except OSError as fault:
         if fault.filename is None:
             return _bug(fault)
@@ -36,14 +35,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """The console script: `main`, then the process ends with its code."""
-    code = main()
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has gone (say, `| head`). Without this, Python complains about
-        # it while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    outlive_readers()
+    sys.exit(main())
 
 
 def _call(args: Sequence[str]) -> None:
