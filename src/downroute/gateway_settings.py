@@ -49,6 +49,7 @@ def _named(values: list[str]) -> list[str]:
 Digest = Annotated[str, BeforeValidator(_digest)]
 Instant = Annotated[str, BeforeValidator(_instant)]
 Names = Annotated[list[str], AfterValidator(_named)]
+HostName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?)$")]
 KeyName = Annotated[str, Field(pattern=KEY_NAME)]
 
 
@@ -80,9 +81,11 @@ class KeySettings(Strict):
 
 class GatewaySettings(Strict):
     """Without any ``keys`` nobody is asked for one. ``admin_key`` is for what tells about the
-    gateway as a whole; it asks no models."""
+    gateway as a whole; it asks no models. ``hosts`` are public names by which a gateway without
+    keys may be addressed on loopback; ``*`` = any."""
 
     admin_key: SecretReference | None = None
+    hosts: list[HostName] = Field(default_factory=list)
     keys: dict[KeyName, KeySettings] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -276,3 +276,47 @@ def test_an_admin_key_alone_asks_nobody_for_a_key(start: Start) -> None:
     gateway = start(None, settings({}), OWN=OWN, ADMIN=ADMIN)
     assert gateway.chat(BODY).status == 200
     assert gateway.request("GET", "/metrics").status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "credential", "status"),
+    [
+        ("/v1/chat/completions", None, 401),
+        ("/v1/chat/completions", "wrong", 401),
+        ("/v1/chat/completions", "revoked", 401),
+        ("/v1/chat/completions", "expired", 401),
+        ("/v1/chat/completions", "app", None),
+        ("/v1/files", None, 401),
+        ("/files", "app", None),
+        ("/metrics", "app", 401),
+        ("/metrics", ADMIN, None),
+        ("/health", None, None),
+        ("/v1/ready", None, None),
+    ],
+)
+def test_a_head_says_enough_to_turn_a_request_away(
+    path: str, credential: str | None, status: int | None
+) -> None:
+    keys = {name: new_key() for name in ("app", "revoked", "expired")}
+    entries: dict[str, Any] = {name: {"digest": digest(key)} for name, key in keys.items()}
+    entries["revoked"]["revoked"] = True
+    entries["expired"]["expires"] = "2020-01-01"
+    entries["app"] |= {"models": ["large"], "requests_per_minute": 1}
+    given = GatewaySettings.model_validate({"keys": entries, "admin_key": "env:ADMIN"})
+    door = Door(given, {"ADMIN": ADMIN})
+    headers = [("host", "g"), ("content-length", "99")]
+    if credential is not None:
+        headers.append(("authorization", f"Bearer {keys.get(credential, credential)}"))
+    head = Request("POST", path, headers, b"")
+    path = path.removeprefix("/v1")
+    # As often as it is asked: only a whole request counts against a key's rate.
+    for _ in range(3):
+        reply = door.turned_away(head, path)
+        assert (None if reply is None else reply.status) == status
+    admitted = door.admit(head, path)
+    assert isinstance(admitted, Reply) == (status is not None)
+    assert admitted == reply or status is None
+
+
+def test_without_keys_no_head_is_turned_away() -> None:
+    assert Door(GatewaySettings()).turned_away(Request("POST", "/x", [], b""), "/x") is None

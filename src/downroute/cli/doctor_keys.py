@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Mapping
 
 from downroute.cli.doctor_finding import Finding
-from downroute.cli.serve_open import is_loopback
 from downroute.config import Settings
 from downroute.errors import ConfigError
 from downroute.gateway.door import admin_digest
+from downroute.gateway.hosts import is_loopback
 
 _SOON_S = 14 * 86_400.0
 

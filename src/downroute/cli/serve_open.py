@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from pathlib import Path
 
 from downroute.config import Settings
 from downroute.errors import UsageError
+from downroute.gateway.hosts import is_loopback
 from downroute.gateway.log_lines import say
 
 
@@ -31,12 +31,3 @@ def say_open(address: str, settings: Settings) -> None:
     """Warn of a gateway that lets in whoever comes."""
     if not settings.gateway.keys and not is_loopback(address):
         say(logging.WARNING, "no keys", host=address, meaning="whoever comes is let in")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -10,14 +10,15 @@ import hmac
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from downroute.config import read_secret
 from downroute.errors import ConfigError
 from downroute.gateway import json_text
 from downroute.gateway.error_reply import Refusal
-from downroute.gateway.headers import CREDENTIALS
+from downroute.gateway.headers import CREDENTIALS, safe
+from downroute.gateway.hosts import Hosts
 from downroute.gateway.keys import PREFIX, Key, digest_of, keys_by_digest
 from downroute.gateway.message import Headers, KeptHeaders, Reply, Request, made_of
 from downroute.gateway.rate import Cells, wait_s
@@ -36,7 +37,7 @@ _SHORTEST_ADMIN_KEY = 16
 
 class Door:
     """Goes by the last settings taken. ``folder`` is where processes on one port share what they
-    know of how often each key was used.
+    know of how often each key was used. ``loopback``: it is reached from this machine alone.
 
     Raises:
         ConfigError: the admin key cannot be read, or is too short to be one.
@@ -47,7 +48,12 @@ class Door:
         settings: GatewaySettings,
         environment: Mapping[str, str] = os.environ,
         folder: Path | None = None,
+        *,
+        loopback: bool = False,
     ) -> None:
+        self._loopback = loopback
+        self._hosts: Hosts | None = None
+        """By which names it may be addressed, where that matters."""
         self._environment = environment
         self._cells = Cells(folder)
         self._keys: Mapping[bytes, Key] = {}
@@ -59,6 +65,7 @@ class Door:
         """Go by ``settings`` from now on; from any thread. Raises as the class: then it is still
         the former admin key that counts, but the new keys do."""
         self._keys = keys_by_digest(settings.keys)
+        self._hosts = Hosts(settings.hosts) if self._loopback and not self._keys else None
         self._closed = bool(self._keys) or self._admin is not None
         self._admin = admin_digest(settings.admin_key, self._environment)
         self._closed = bool(self._keys) or self._admin is not None
@@ -66,6 +73,8 @@ class Door:
     def admit(self, request: Request, path: str) -> Request | Reply:
         """``request`` as it may go on, with its key; or the reply that it may not. ``path`` is its
         path without version."""
+        if self._hosts is not None and (host := self._hosts.stranger(request.headers)):
+            return _misled(request, host)
         if not self._closed or path in OPEN:
             return request
         if path in ADMIN:
@@ -73,6 +82,22 @@ class Door:
         if not self._keys:
             return request
         return self._with_key(request)
+
+    def turned_away(self, head: Request, path: str) -> Reply | None:
+        """The reply that a request may not come in, as far as its ``head`` says it; its body is
+        still to come. As `admit`, but nothing is counted."""
+        if self._hosts is not None and (host := self._hosts.stranger(head.headers)):
+            return _misled(head, host)
+        if not self._closed or path in OPEN:
+            return None
+        if path in ADMIN:
+            admitted = self._admin_only(head, path)
+            return admitted if isinstance(admitted, Reply) else None
+        if not self._keys:
+            return None
+        _, digests = made_of(head.headers, _without_credentials)
+        found = self._known(digests)
+        return _unknown(head, found) if isinstance(found, str) else None
 
     def trusts(self, request: Request) -> bool:
         """Whether ``request`` may be told about the gateway as a whole."""
@@ -98,14 +123,10 @@ class Door:
 
     def _with_key(self, request: Request) -> Request | Reply:
         onward, digests = made_of(request.headers, _without_credentials)
-        digest = next((d for d in digests if d in self._keys), None)
-        if digest is None:
-            return _unknown(request, _WRONG if digests else _MISSING)
+        digest = self._known(digests)
+        if isinstance(digest, str):
+            return _unknown(request, digest)
         key = self._keys[digest]
-        if key.revoked:
-            return _unknown(request, f"the key '{key.name}' has been revoked")
-        if key.expires_at is not None and time.time() >= key.expires_at:
-            return _unknown(request, f"the key '{key.name}' has expired")
         if key.requests_per_minute is not None:
             cell = self._cells.cell(digest.hex()[:32])
             left_s = wait_s(cell, key.requests_per_minute, time.monotonic())
@@ -118,6 +139,19 @@ class Door:
                 return refused(request, found)
             body = found
         return Request(request.method, request.path, onward, body, request.target, key)
+
+    def _known(self, digests: Sequence[bytes]) -> bytes | str:
+        """The digest of a key in force, the first offered that is known; else why there is none."""
+        keys = self._keys
+        digest = next((d for d in digests if d in keys), None)
+        if digest is None:
+            return _WRONG if digests else _MISSING
+        key = keys[digest]
+        if key.revoked:
+            return f"the key '{key.name}' has been revoked"
+        if key.expires_at is not None and time.time() >= key.expires_at:
+            return f"the key '{key.name}' has expired"
+        return digest
 
 
 _MISSING = "this gateway wants a key: `Authorization: Bearer KEY`, or `x-api-key: KEY`"
@@ -157,6 +191,15 @@ def _unmistakable(body: bytes) -> bytes | Refusal:
         message = f"'{twins[0]}' beside 'model' could be read as the model; leave it out"
         return Refusal(400, message, param=twins[0], code="ambiguous_model")
     return json_text.join({**members})
+
+
+def _misled(request: Request, host: str) -> Reply:
+    message = (
+        f"without keys this gateway answers to no public name, since any web page could make one "
+        f"lead here: put '{safe(host)}' under `gateway.hosts` in downroute.yaml, or ask at "
+        "127.0.0.1 or localhost"
+    )
+    return refused(request, Refusal(403, message, code="host_not_allowed"))
 
 
 def _unknown(request: Request, message: str) -> Reply:

@@ -108,9 +108,7 @@ class Handler:
             if path == "/v1" or path.startswith("/v1/"):
                 path, versioned = path[3:], True
         if cross_site:
-            # Any web page a user opens could otherwise spend money through a gateway on loopback.
-            message = "pages of other sites may not call this gateway"
-            return refused(request, Refusal(403, message, code="cross_site"))
+            return _cross_site(request)
         admitted = self._door.admit(request, path)
         if isinstance(admitted, Reply):
             return admitted
@@ -121,6 +119,21 @@ class Handler:
         if request.method == method or (method == "GET" and request.method == "HEAD"):
             return replying(request)
         return _not_allowed(request, "GET, HEAD" if method == "GET" else method)
+
+    def turned_away(self, head: Request) -> Reply | None:
+        """The reply to a request whose body is still to come, where its ``head`` says that it may
+        not come in: nobody's body is read before that is known. ``None`` = read on."""
+        request_id, cross_site = made_of(head.headers, _told)
+        path = head.path.rstrip("/").removeprefix("/v1")
+        reply = _cross_site(head) if cross_site else self._door.turned_away(head, path)
+        if reply is None:
+            return None
+        self._requests[self._label(head.path), str(reply.status)] += 1
+        return (
+            Reply(reply.status, named(reply.headers, request_id), reply.body)
+            if request_id
+            else reply
+        )
 
     def _label(self, path: str) -> str:
         """One of few names for a path."""
@@ -143,6 +156,12 @@ def _told(headers: Headers) -> tuple[str, bool]:
     """The request's id, if its client gave it one, and whether a page of another site sent it."""
     request_id = dict(headers).get(REQUEST_ID, "")
     return safe(request_id.strip()), ("sec-fetch-site", "cross-site") in headers
+
+
+def _cross_site(request: Request) -> Reply:
+    """Any web page a user opens could otherwise spend money through a gateway on loopback."""
+    message = "pages of other sites may not call this gateway"
+    return refused(request, Refusal(403, message, code="cross_site"))
 
 
 def _not_allowed(request: Request, allowed: str) -> Reply:

@@ -27,6 +27,7 @@ from downroute.gateway.door import Door
 from downroute.gateway.expiry import Expiry
 from downroute.gateway.feedback import TakingFeedback
 from downroute.gateway.handler import Handler
+from downroute.gateway.hosts import is_loopback
 from downroute.gateway.log_lines import say
 from downroute.gateway.log_store import keeping, store_opener
 from downroute.gateway.messages_wire import MESSAGES
@@ -96,7 +97,7 @@ async def gateway(
         DownrouteError: the address cannot be listened on.
     """
     destinations = Destinations(settings, environment)
-    door = Door(settings.gateway, environment, shared_numbers)
+    door = Door(settings.gateway, environment, shared_numbers, loopback=is_loopback(host))
     known = Prices(lambda: prices(settings))
     tally = Tally()
 
