@@ -12,8 +12,6 @@ from downroute.gateway.telemetry.trace_context import Trace
 from downroute.gateway.wire import Body, Kept, Wire
 from downroute.records import Answer, Attempt, Call, Decision, Purpose, Usage
 from downroute.routing.fingerprint import fingerprint
-from downroute.routing.question import QUESTION
-from downroute.routing.signals import signals
 
 SOURCE = "gateway"
 
@@ -90,6 +88,9 @@ def _priced(attempt: Attempt, pricing: Pricing) -> Attempt:
 def _with_features(attempt: Attempt, request: Body) -> Attempt:
     """The first attempt with what is known of the question: numbers, none of its words, by which
     escalations are told apart later."""
+    from downroute.routing.question import QUESTION
+    from downroute.routing.signals import signals
+
     features = signals(Answer(), request, QUESTION)
     return structs.replace(attempt, signals={**features, **attempt.signals})
 

@@ -28,6 +28,7 @@ from downroute.gateway.expiry import Expiry
 from downroute.gateway.feedback import TakingFeedback
 from downroute.gateway.handler import Handler
 from downroute.gateway.hosts import is_loopback
+from downroute.gateway.load_ahead import load_ahead
 from downroute.gateway.log_lines import say
 from downroute.gateway.log_store import keeping, store_opener
 from downroute.gateway.messages_wire import MESSAGES
@@ -180,7 +181,13 @@ async def gateway(
         else:
             port = await server.start_on(listener)
         await asyncio.to_thread(log.start, _priced(settings, file.serving))
-        works = (file.watch(), config.watch(), metrics.publish(), Expiry(settings.store).watch())
+        works = (
+            file.watch(),
+            config.watch(),
+            metrics.publish(),
+            Expiry(settings.store).watch(),
+            load_ahead(file.serving),
+        )
         beside = [asyncio.create_task(work) for work in works]
         try:
             yield Started(_url(host, port), file.serving, settings.store.path, log.fault)

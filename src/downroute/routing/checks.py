@@ -6,28 +6,35 @@ answer. One table of names; adding a check adds a row.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from downroute.records import Answer, CheckSpec, Json, Route
-from downroute.remembered import Remembered
+from downroute.remembered import Remembered, once
 from downroute.routing import check_arguments as takes
-from downroute.routing import content_checks as content
-from downroute.routing import form_checks as form
-from downroute.routing.form_checks import Outcome, Request
+
+if TYPE_CHECKING:
+    from downroute.routing.form_checks import Outcome, Request
+
+    Run = Callable[[Answer, Request, Any], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
 class Check:
-    """``run`` gets the answer, the request and the check's argument; ``fault`` says what is wrong
-    with an argument."""
+    """``fault`` says what is wrong with an argument. ``load`` gives what is run: reading answers
+    takes much that a policy's checks can be named, read and refused without."""
 
-    doc: str
-    run: Callable[[Answer, Request, Any], Outcome]
-    fault: Callable[[Json], str | None]
+    def __init__(
+        self, doc: str, load: Callable[[], Run], fault: Callable[[Json], str | None]
+    ) -> None:
+        self.doc = doc
+        self.fault = fault
+        self._load = load
+
+    @once
+    def run(self) -> Run:
+        """Gets the answer, the request and the check's argument."""
+        return self._load()
 
 
 PYTHON = "python"
@@ -110,6 +117,8 @@ def check_fault(spec: CheckSpec) -> str | None:
     """Why ``spec`` cannot be run; ``None`` where it can."""
     check = CHECKS.get(spec.name)
     if check is None:
+        import difflib
+
         turned = "_".join(reversed(str(spec.name).split("_")))
         near = difflib.get_close_matches(str(spec.name), CHECKS, n=1) or difflib.get_close_matches(
             turned, CHECKS, n=1
@@ -133,54 +142,82 @@ def by_user(answer: Answer, request: Request, argument: Json) -> Outcome:  # noq
     return None
 
 
+def _form(name: str) -> Callable[[], Run]:
+    def load() -> Run:
+        from downroute.routing import form_checks
+
+        run: Run = getattr(form_checks, name)
+        return run
+
+    return load
+
+
+def _content(name: str) -> Callable[[], Run]:
+    def load() -> Run:
+        from downroute.routing import content_checks
+
+        run: Run = getattr(content_checks, name)
+        return run
+
+    return load
+
+
 CHECKS: Mapping[str, Check] = {
-    "not_empty": Check("there is text or a tool call", form.not_empty, takes.none_wanted),
-    "not_truncated": Check("the answer was not cut off", form.not_truncated, takes.none_wanted),
-    "not_refusal": Check("the model did not decline", form.not_refusal, takes.none_wanted),
-    "json_valid": Check("the whole answer is JSON", form.json_valid, takes.fenced_fault),
+    "not_empty": Check("there is text or a tool call", _form("not_empty"), takes.none_wanted),
+    "not_truncated": Check("the answer was not cut off", _form("not_truncated"), takes.none_wanted),
+    "not_refusal": Check("the model did not decline", _form("not_refusal"), takes.none_wanted),
+    "json_valid": Check("the whole answer is JSON", _form("json_valid"), takes.fenced_fault),
     "json_schema": Check(
         "the whole answer is JSON that follows the given schema, else the request's own",
-        form.json_schema,
+        _form("json_schema"),
         takes.schema_fault,
     ),
-    "one_of": Check("the answer is one of the given labels", form.one_of, takes.labels_fault),
-    "regex": Check("the pattern is found in the answer", form.regex, takes.pattern_fault),
-    "max_words": Check("the answer has at most so many words", form.max_words, takes.count_fault),
-    "min_words": Check("the answer has at least so many words", form.min_words, takes.count_fault),
+    "one_of": Check("the answer is one of the given labels", _form("one_of"), takes.labels_fault),
+    "regex": Check("the pattern is found in the answer", _form("regex"), takes.pattern_fault),
+    "max_words": Check(
+        "the answer has at most so many words", _form("max_words"), takes.count_fault
+    ),
+    "min_words": Check(
+        "the answer has at least so many words", _form("min_words"), takes.count_fault
+    ),
     "max_chars": Check(
-        "the answer has at most so many characters", form.max_chars, takes.count_fault
+        "the answer has at most so many characters", _form("max_chars"), takes.count_fault
     ),
     "min_chars": Check(
-        "the answer has at least so many characters", form.min_chars, takes.count_fault
+        "the answer has at least so many characters", _form("min_chars"), takes.count_fault
     ),
     "tool_call_valid": Check(
         "every call names an offered function and its arguments follow its schema",
-        form.tool_call_valid,
+        _form("tool_call_valid"),
         takes.none_wanted,
     ),
     "code_parses": Check(
-        "the code in the answer parses; nothing of it is run", form.code_parses, takes.code_fault
+        "the code in the answer parses; nothing of it is run",
+        _form("code_parses"),
+        takes.code_fault,
     ),
     "language": Check(
-        "the answer is in a language, or in the user's", content.language, takes.language_fault
+        "the answer is in a language, or in the user's", _content("language"), takes.language_fault
     ),
     "script": Check(
-        "the answer is written in a script, or in the user's", content.script, takes.script_fault
+        "the answer is written in a script, or in the user's",
+        _content("script"),
+        takes.script_fault,
     ),
     "numbers_in_context": Check(
         "every number in the answer stands in the messages",
-        content.numbers_in_context,
+        _content("numbers_in_context"),
         takes.none_wanted,
     ),
     "quotes_in_context": Check(
         "every quotation in the answer stands in the messages",
-        content.quotes_in_context,
+        _content("quotes_in_context"),
         takes.none_wanted,
     ),
     "citations": Check(
         "the answer cites, and no source that it was not given",
-        content.cites,
+        _content("cites"),
         takes.optional_count_fault,
     ),
-    PYTHON: Check("the user's own function says so", by_user, takes.user_fault),
+    PYTHON: Check("the user's own function says so", lambda: by_user, takes.user_fault),
 }

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, model_validator
 from downroute.records import Degrade, LinearScore, Purpose, SecondOpinion
 from downroute.routing.cascade import MISSING
 from downroute.routing.match import ALIAS
-from downroute.routing.signals import PAID, SIGNALS, is_signal
 from downroute.yamlfile import Strict
 
 
@@ -32,6 +31,8 @@ class ScoreFile(Strict):
 
     def fault(self, paid: str | None = None) -> str | None:
         """What is wrong with the names in it; ``paid`` is known besides the free signals."""
+        from downroute.routing.signals import PAID, SIGNALS, is_signal
+
         weights = [name for name in self.score if name != "intercept"]
         plain = [name for name in weights if not name.endswith(MISSING)]
         marked = [name.removesuffix(MISSING) for name in weights if name.endswith(MISSING)]
@@ -74,6 +75,8 @@ class AskFile(ScoreFile):
             raise ValueError(
                 f"`between` goes from the lower to the higher, not {low:g} to {high:g}"
             )
+        from downroute.routing.signals import PAID
+
         paid = PAID[self.purpose]
         fault = self.fault(paid)
         if fault is None and paid not in self.score:

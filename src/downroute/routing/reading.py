@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from downroute.answers.final_value import FinalValue, final_value
-from downroute.answers.span import answer_span, spelling
 from downroute.prompts import content_text, messages
 from downroute.records import Answer, Json, TokenLogprob
+from downroute.remembered import once
+
+if TYPE_CHECKING:
+    from downroute.answers.final_value import FinalValue
 
 Request = Mapping[str, Json]
 
@@ -19,21 +21,6 @@ LONGEST = 100_000
 _NUMBER = re.compile(r"[0-9][0-9.,]*")
 _UNKNOWN_BELOW = -9000.0
 """OpenAI sends −9999 for a probability that it does not know."""
-
-
-T = TypeVar("T")
-
-
-class once(Generic[T]):  # noqa: N801 - used as a decorator, like property
-    """A property computed when it is first asked for. The standard library's takes a lock."""
-
-    def __init__(self, work: Callable[[Any], T]) -> None:
-        self._work = work
-        self._name = work.__name__
-
-    def __get__(self, instance: object, owner: type | None = None) -> T:
-        value = instance.__dict__[self._name] = self._work(instance)
-        return value
 
 
 class Reading:
@@ -50,6 +37,8 @@ class Reading:
 
     @once
     def final(self) -> FinalValue:
+        from downroute.answers.final_value import final_value
+
         return final_value(self.answer)
 
     @once
@@ -94,7 +83,11 @@ class Reading:
     def tokens(self) -> Sequence[TokenLogprob]:
         """The tokens that spell the part of the answer that is compared."""
         tokens = self.answer.logprobs or ()
-        return spelling(tokens, self.text, answer_span(self.text)) if len(tokens) > 1 else tokens
+        if len(tokens) < 2:
+            return tokens
+        from downroute.answers.span import answer_span, spelling
+
+        return spelling(tokens, self.text, answer_span(self.text))
 
     @once
     def logprobs(self) -> list[float]:

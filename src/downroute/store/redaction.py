@@ -17,7 +17,6 @@ from msgspec import structs
 from downroute.errors import ConfigError
 from downroute.records import Answer, Json, TokenLogprob, ToolCall
 from downroute.store.redaction_process import RedactionProcess
-from downroute.store.redaction_rules import is_card, redacted
 
 DROPPED = "[dropped]"
 """What stands for a text that could not be redacted in time."""
@@ -50,6 +49,8 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """``text`` with what the patterns find replaced by its kind in brackets."""
+        from downroute.store.redaction_rules import redacted
+
         if not self._own and len(text) <= LONGEST_HERE:
             return redacted(text)
         found = self._process.redacted(text)
@@ -74,6 +75,8 @@ class Redaction:
         if isinstance(value, (list, tuple)):
             return [self.value(v) for v in value]
         if isinstance(value, int) and not isinstance(value, bool):
+            from downroute.store.redaction_rules import is_card
+
             digits = str(value)
             return "[card]" if is_card(digits) else value
         return value

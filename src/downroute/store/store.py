@@ -7,22 +7,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from downroute.errors import StoreError
 from downroute.records import BadRow, Call, RecordedScore
-from downroute.store.blinding import Blinding
+from downroute.remembered import once
 from downroute.store.bodies import Bodies
 from downroute.store.calls import Calls
 from downroute.store.database import Database
 from downroute.store.feedback import StoredFeedback
-from downroute.store.journal import Journal
 from downroute.store.ledger import Ledger
 from downroute.store.lock import held
-from downroute.store.purge import Purge
-from downroute.store.recorded import Recorded
 from downroute.store.redaction import Redaction
-from downroute.store.rejected import Rejected
+
+if TYPE_CHECKING:
+    from downroute.store.blinding import Blinding
+    from downroute.store.journal import Journal
+    from downroute.store.purge import Purge
+    from downroute.store.recorded import Recorded
+    from downroute.store.rejected import Rejected
 
 _SIDE_ROWS = 1000
 
@@ -38,21 +41,46 @@ class Imported(NamedTuple):
 
 class Store:
     """A store that is open. Use it as a context manager; any thread may use it, each with a
-    connection of its own."""
+    connection of its own. What a gateway does not write is loaded when it is asked for."""
 
     def __init__(self, directory: Path, database: Database, redaction: Redaction) -> None:
         self.directory = directory
         self.path = database.path
         self.calls = Calls(database, redaction)
-        self.recorded = Recorded(database)
-        self.rejected = Rejected(database, redaction)
-        self.journal = Journal(database)
         self.ledger = Ledger(database)
         self.feedback = StoredFeedback(database, redaction)
-        self.blinding = Blinding(database)
-        self.purge = Purge(database)
         self._database = database
         self._redaction = redaction
+
+    @once
+    def recorded(self) -> Recorded:
+        from downroute.store.recorded import Recorded
+
+        return Recorded(self._database)
+
+    @once
+    def rejected(self) -> Rejected:
+        from downroute.store.rejected import Rejected
+
+        return Rejected(self._database, self._redaction)
+
+    @once
+    def journal(self) -> Journal:
+        from downroute.store.journal import Journal
+
+        return Journal(self._database)
+
+    @once
+    def blinding(self) -> Blinding:
+        from downroute.store.blinding import Blinding
+
+        return Blinding(self._database)
+
+    @once
+    def purge(self) -> Purge:
+        from downroute.store.purge import Purge
+
+        return Purge(self._database)
 
     @classmethod
     def open(
