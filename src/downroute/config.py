@@ -210,10 +210,10 @@ def parse(text: str, name: str) -> Settings:
     Raises:
         ConfigError: with ``name:line:column`` for every fault.
     """
-    tree = yamlfile.parse(text, name)
-    settings = yamlfile.validate(tree, Settings, name)
+    settings = yamlfile.read(text, name, Settings)
     for model, entry in settings.models.items():
         if entry.upstream is not None and entry.upstream not in settings.upstreams:
+            tree = yamlfile.parse(text, name)
             line, column = yamlfile.position(tree, ["models", model, "upstream"])
             known = ", ".join(settings.upstreams) or "none"
             raise ConfigError(

@@ -1,22 +1,24 @@
 """YAML files a person edits: text ↔ validated settings, with every fault's line and column.
 
-YAML 1.2 through ruamel.yaml's round-trip loader, so comments survive a rewrite. Text in, values
-out: reading and writing the file itself is the caller's business.
+YAML 1.2 through ruamel.yaml's round-trip loader, so comments survive a rewrite; it is loaded only
+for what is not plain, is wrong or is to be written. Text in, values out: reading and writing the
+file itself is the caller's business.
 """
 
 from __future__ import annotations
 
-import difflib
-import io
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, get_args, get_origin
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from downroute.errors import ConfigError
+from downroute.plain_yaml import read_plain
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
 
 
 class Strict(BaseModel):
@@ -28,12 +30,31 @@ class Strict(BaseModel):
 Settings = TypeVar("Settings", bound=Strict)
 
 
+def read(
+    text: str, name: str, shape: type[Settings], error: type[ConfigError] = ConfigError
+) -> Settings:
+    """``text`` as ``shape``: `parse` and `validate` in one, many times as fast where the text is
+    plain and right.
+
+    Raises:
+        error: as those two do.
+    """
+    plainly = read_plain(text)
+    if plainly is not None:
+        with suppress(ValidationError):
+            return shape.model_validate(plainly)
+    return validate(parse(text, name, error), shape, name, error)
+
+
 def parse(text: str, name: str, error: type[ConfigError] = ConfigError) -> CommentedMap:
     """``text`` as a commented mapping (empty for an empty file). ``name`` stands in messages.
 
     Raises:
         error: no YAML, or YAML whose top is no mapping.
     """
+    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     try:
         tree = _yaml().load(text)
     except MarkedYAMLError as fault:
@@ -67,6 +88,8 @@ def validate(
 
 def dump(tree: Mapping[str, Any]) -> str:
     """The tree as YAML text, comments kept."""
+    import io
+
     out = io.StringIO()
     _yaml().dump(tree, out)
     return out.getvalue()
@@ -110,6 +133,8 @@ def _fault_line(tree: CommentedMap, shape: type[BaseModel], name: str, fault: An
     where = f"{name}:{line}:{column}"
     key = ".".join(str(p) for p in path)
     if fault["type"] == "extra_forbidden":
+        import difflib
+
         known = _known_keys(shape, path[:-1])
         near = difflib.get_close_matches(str(path[-1]), known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
@@ -151,6 +176,8 @@ def _settings_class(annotation: Any) -> type[BaseModel] | None:
 
 
 def _yaml() -> YAML:
+    from ruamel.yaml import YAML
+
     yaml = YAML(typ="rt")
     yaml.width = 100
     yaml.preserve_quotes = True

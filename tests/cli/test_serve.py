@@ -35,6 +35,15 @@ routes:
 """
 
 
+NOT_NEEDED = (
+    *("typer", "click", "rich", "ruamel.yaml", "jinja2", "aiohttp", "genai_prices", "difflib"),
+    *("numpy", "scipy", "sklearn", "duckdb", "rapidfuzz", "jsonschema_rs", "opentelemetry"),
+    *("downroute.store.journal", "downroute.store.purge", "downroute.store.blinding"),
+    *("downroute.store.redaction_rules", "downroute.routing.form_checks"),
+    *("downroute.routing.content_checks", "downroute.answers.refusal", "downroute.scoring"),
+)
+
+
 class Answering(BaseHTTPRequestHandler):
     """An upstream; ``go`` lets it answer."""
 
@@ -129,6 +138,34 @@ def test_it_says_where_it_listens_and_what_it_does(tmp_path: Path, upstream: str
         digest = reply.headers["x-downroute-policy"]
         assert f"routing 1 route · policy {digest} · switched off" in gateway.line
         assert gateway.line.rstrip().endswith("store elsewhere")
+
+
+def test_until_it_is_ready_it_loads_nothing_that_it_does_not_need(
+    tmp_path: Path, upstream: str
+) -> None:
+    """Modules that took a tenth of its start or more, and what only studies want of the store."""
+    settings = f"upstreams: {{test: {{base_url: {upstream}}}}}\n"
+    settings += "prices: {large: {input: 2.5, output: 10}, small: {input: 0.15, output: 0.6}}\n"
+    (tmp_path / "downroute.yaml").write_text(settings)
+    (tmp_path / "policy.yaml").write_text(
+        POLICY + "  - {task: other, models: [small, large], checks: [not_refusal, json_valid],\n"
+        "     escalate: {score: {words_out: 1}, above: 9}, unproven: true}\n"
+    )
+    code = f"""
+import sys
+from downroute.cli import serve_start
+from downroute.cli.main import main
+def ready(started):
+    loaded = {{*sys.modules}} & {{*{NOT_NEEDED!r}}}
+    print(started.serving.digest, sorted(loaded), flush=True)
+    sys.exit(0)
+serve_start._announce = ready
+main(["serve", "--port", "0"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
+    digest, loaded = done.stdout.decode().split(" ", 1)
+    assert len(digest) == 16, done.stderr.decode()
+    assert loaded == "[]\n"
 
 
 def health(sockets: list[socket.socket]) -> list[bytes]:

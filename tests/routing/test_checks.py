@@ -289,3 +289,8 @@ def test_checks_import_nothing_numerical():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_check_has_what_is_run(name):
+    assert callable(CHECKS[name].run)

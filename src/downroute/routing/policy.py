@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from typing import TYPE_CHECKING, Any
 
 from downroute import yamlfile
 from downroute.errors import PolicyError
 from downroute.records import EscalationLimit, Json, Policy, Route
 from downroute.routing.policy_form import PolicyFile, RouteFile, check_specs
+
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedSeq
 
 
 def read_policy(text: str, name: str = "policy.yaml") -> Policy:
@@ -21,9 +22,8 @@ def read_policy(text: str, name: str = "policy.yaml") -> Policy:
         PolicyError: one line per fault with ``name:line:column``: no YAML, unknown keys, checks
             or signals, a route without evidence, two routes that claim the same requests.
     """
-    tree = yamlfile.parse(text, name, PolicyError)
-    file = yamlfile.validate(tree, PolicyFile, name, PolicyError)
-    _refuse_overlaps(file.routes, tree, name)
+    file = yamlfile.read(text, name, PolicyFile, PolicyError)
+    _refuse_overlaps(file.routes, text, name)
     routes = tuple(_route(entry) for entry in file.routes)
     return Policy(routes=routes, digest=text_digest(text), baseline=file.baseline)
 
@@ -42,6 +42,8 @@ def merge_routes(text: str, name: str, routes: Sequence[Mapping[str, Json]]) -> 
     Raises:
         PolicyError: ``text`` is no policy, or the result would not be one.
     """
+    from ruamel.yaml.comments import CommentedSeq
+
     tree = yamlfile.parse(text, name, PolicyError)
     if tree:
         yamlfile.validate(tree, PolicyFile, name, PolicyError)
@@ -75,6 +77,8 @@ def _put(
     # one per length) were shown by the older study and go with it.
     for index in reversed(same[1:]):
         del routes[index]
+    from ruamel.yaml.comments import CommentedMap
+
     old = routes[same[0]]
     comments = getattr(old, "ca", None)
     fresh = as_block(route)
@@ -89,6 +93,8 @@ def _put(
 def as_block(value: Json, lines: int = 1) -> Json:
     """Plain values as YAML: a route's keys and those of its evidence on lines of their own, what
     is deeper in braces."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
     if isinstance(value, Mapping):
         block = CommentedMap()
         for key, inner in value.items():
@@ -125,17 +131,20 @@ def _route(entry: RouteFile) -> Route:
     )
 
 
-def _refuse_overlaps(routes: Sequence[RouteFile], tree: CommentedMap, name: str) -> None:
+def _refuse_overlaps(routes: Sequence[RouteFile], text: str, name: str) -> None:
     """Two routes may share requests only where they are of one task and the first has a `when`."""
     owner: dict[str, str] = {}
     open_ended: set[str] = set()
+
+    def where(index: int) -> str:
+        line, column = yamlfile.position(yamlfile.parse(text, name), ["routes", index])
+        return f"{name}:{line}:{column}"
+
     for index, route in enumerate(routes):
-        line, column = yamlfile.position(tree, ["routes", index])
-        where = f"{name}:{line}:{column}"
         if route.task in open_ended:
             raise PolicyError(
-                f"{where}: task '{route.task}' already has a route without `when:` above, so this "
-                "one would never be taken; remove one or give the earlier one a `when:`"
+                f"{where(index)}: task '{route.task}' already has a route without `when:` above, "
+                "so this one would never be taken; remove one or give the earlier one a `when:`"
             )
         if not route.when:
             open_ended.add(route.task)
@@ -145,6 +154,6 @@ def _refuse_overlaps(routes: Sequence[RouteFile], tree: CommentedMap, name: str)
             other = owner.setdefault(claim, route.task)
             if other != route.task:
                 raise PolicyError(
-                    f"{where}: {claim} is claimed by the routes '{other}' and '{route.task}'; "
-                    "a request must belong to one task"
+                    f"{where(index)}: {claim} is claimed by the routes '{other}' and "
+                    f"'{route.task}'; a request must belong to one task"
                 )
