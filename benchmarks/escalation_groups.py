@@ -1,7 +1,9 @@
 """How honest the report on escalations is: groups where there are none, and what straight to the
 baseline is said to cost beside what it does cost.
 
-Without a folder of recordings only the first is measured. Usage:
+Groups where there are none are also looked for in a sample of the calls, as the gateway takes one
+of many, beside a sample of the accepted ones with every escalated one. Without a folder of
+recordings only groups are measured. Usage:
 
     python benchmarks/escalation_groups.py [FOLDER_OF_RECORDINGS] [--seeds 200]
 """
@@ -17,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from downroute.gateway.question_sample import QuestionSample
 from downroute.records import Answer, Usage
 from downroute.reports.escalation_conditions import selectors
 from downroute.reports.escalation_effect import straight_to_baseline
@@ -29,6 +32,9 @@ from downroute.routing.signals import signals
 PRICES = {"gpt-4o": (2.5e-6, 1e-5), "gpt-4o-mini": (1.5e-7, 6e-7)}
 TASKS = ("gsm", "numersense", "mmlu", "tools-simple", "tools-complex", "math-l5", "triviaqa")
 SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+
+QUIET, BUSY = (300, 1, 60), (3000, 20, 30)
+"""Calls, calls a second and most words of a question, by night and at noon."""
 
 Row = tuple[int, float, int, float, int, int]
 """Characters of the question, the cheaper answer's cost and score (or 0), the baseline's cost,
@@ -76,6 +82,50 @@ def false_groups(seeds: int, calls: int) -> None:
     print(f"{calls} calls, {seeds} seeds, {took / seeds / 2:.2f} s each: a group is reported in")
     for kept, times in found.items():
         print(f"  {times / seeds:.1%} of logs {'with' if kept else 'without'} their words")
+
+
+def sampled_groups(seeds: int) -> None:
+    """Nights of few calls and long questions, noons of many calls and short ones, of which a sample
+    is measured; a fifth escalates whatever it says, and takes five seconds longer."""
+    found, measured = [0, 0], [0, 0]
+    for seed in range(seeds):
+        draw = random.Random(seed)
+        kinds: tuple[list[JudgedCall], list[JudgedCall]] = ([], [])
+        for number, (words, escalated, taken) in enumerate(night_and_noon(draw)):
+            if not (taken or escalated):
+                continue
+            text = " ".join("".join(draw.choices(SYLLABLES[:18], k=2)) for _ in range(words))
+            request = {"messages": [{"role": "user", "content": text}]}
+            entry = call(number, escalated, features=signals(Answer(), request, QUESTION))
+            for kind, within in zip(kinds, (taken, True), strict=True):
+                if within:
+                    kind.append(entry)
+        for i, entries in enumerate(kinds):
+            measured[i] += len(entries)
+            found[i] += bool(find_groups(entries, {}, selectors(entries, {})))
+    print(
+        f"{QUIET[0] + BUSY[0]} calls of a night and a noon, {seeds} seeds: a group is reported in"
+    )
+    for i, name in enumerate(("a sample of all", "all escalated and a sample of the accepted")):
+        print(f"  {found[i] / seeds:.1%} of logs with {name} ({measured[i] / seeds:.0f} calls)")
+
+
+def night_and_noon(draw: random.Random) -> list[tuple[int, bool, bool]]:
+    """Each call's words, whether it escalates, and whether it is in the gateway's sample."""
+    ended = 0.0
+    sample = QuestionSample(2.0, 20.0, lambda: ended, draw.random)
+    ends, began = [], 0.0
+    for calls, a_second, most in (QUIET, BUSY):
+        for _ in range(calls):
+            began += draw.expovariate(a_second)
+            escalated = draw.random() < 0.2
+            took = 5.5 if escalated else 0.5
+            ends.append((began + took, began, draw.randint(4, most), escalated))
+    found = []
+    for end, began, words, escalated in sorted(ends):
+        ended = end
+        found.append((words, escalated, sample.takes(began)))
+    return found
 
 
 def rows(folder: Path, task: str) -> list[Row]:
@@ -162,6 +212,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=200)
     wished = parser.parse_args()
     false_groups(wished.seeds, 600)
+    sampled_groups(wished.seeds)
     if wished.folder is not None:
         coverage(wished.folder, wished.seeds)
 

@@ -15,7 +15,7 @@ from downroute.reports.accounts import Policies, account
 from downroute.reports.escalation_conditions import selectors
 from downroute.reports.escalation_course import course
 from downroute.reports.escalation_groups import find_groups
-from downroute.reports.escalation_lines import facts
+from downroute.reports.escalation_lines import facts, looked_at
 from downroute.reports.escalation_suggest import PolicyText
 from downroute.reports.escalation_tally import judged_call
 from downroute.reports.escalation_values import Ending, Heard, TaskEscalations, plain
@@ -116,6 +116,43 @@ def told(tmp_path: Path) -> Callable[..., TaskEscalations]:
 
 def long_ones(text: str) -> float:
     return 0.6 if len(text.split()) > 45 else 0.1
+
+
+def unmeasured(call: Call) -> Call:
+    """As the gateway logs it where it measures the question of others."""
+    first, *more = call.attempts
+    kept = {k: v for k, v in first.signals.items() if k not in QUESTION}
+    return replace(call, attempts=(replace(first, signals=kept), *more))
+
+
+def test_of_a_sample_the_report_says_so_and_looks_among_it(told):
+    draw = random.Random(7)
+    calls = [
+        c if draw.random() < 0.5 else unmeasured(c)
+        for c in log(1200, 3, lambda text: 0.7 if len(text.split()) > 45 else 0.1)
+    ]
+    measured = sum(QUESTION.keys() <= c.attempts[0].signals.keys() for c in calls)
+    task = told(calls, keep="none")
+    assert (task.judged, task.measured, task.looked_at) == (1200, measured, measured)
+    assert looked_at(task).endswith(
+        f"measured ({measured} of 1,200: of many calls a second the gateway measures a sample)"
+    )
+    # What needs no question is told of all of them; the group's share is that of its calls.
+    assert task.share is not None
+    assert sum(task.endings.values()) == 1200
+    group = task.groups[0]
+    assert "question_words" in group.words and group.calls < measured
+    long = [c for c in calls if len(c.request["messages"][0]["content"].split()) > 45]
+    true = sum(c.decision is Decision.ESCALATED for c in long) / len(long)
+    assert group.share.low < true < group.share.high
+
+
+def test_where_all_are_measured_or_none_is_no_sample_is_spoken_of(told):
+    calls = list(log(60, 3))
+    for given in (calls, [unmeasured(c) for c in calls]):
+        task = told(given)
+        assert task.looked_at == 60 and not task.sampled
+        assert looked_at(task) == "the latest 60 judged calls"
 
 
 @pytest.mark.parametrize("words", [True, False])

@@ -8,7 +8,7 @@ import typer
 
 from downroute.cli.tables import print_table
 from downroute.reports.display import count, moment, share
-from downroute.reports.escalation_lines import NO_GROUP, about, bounds, facts
+from downroute.reports.escalation_lines import NO_GROUP, about, bounds, facts, looked_at
 from downroute.reports.escalation_values import (
     Course,
     EscalationReport,
@@ -50,9 +50,7 @@ def _print_task(task: TaskEscalations, diffs: bool) -> None:
     read = (
         f", {count(task.with_words)} of them with words" if task.with_words else ", no words kept"
     )
-    looked = (
-        f"the latest {count(task.looked_at)} judged calls{read}, {count(task.tests)} conditions"
-    )
+    looked = f"{looked_at(task)}{read}, {count(task.tests)} conditions"
     if not task.groups:
         typer.echo(f"{NO_GROUP} among {looked}.\n")
         return

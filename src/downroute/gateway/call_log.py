@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from downroute.errors import StoreDownError, StoreError
 from downroute.gateway.backlog import Backlog, Bound
-from downroute.gateway.call_row import CallRow, finished_call
+from downroute.gateway.call_row import CallRow, finished_call, is_judged
 from downroute.gateway.confirmations import REFUSAL, UNWRITTEN, Confirmations, Ticket
 from downroute.gateway.log_lines import Seldom, say
 from downroute.gateway.opened_store import OpenedStore
 from downroute.gateway.policy_file import ServedText
 from downroute.gateway.prices import Prices
+from downroute.gateway.question_sample import QuestionSample
 from downroute.records import Call
 from downroute.store import Bodies, Feedback, Keeping, Store
 
@@ -57,6 +58,7 @@ class CallLog:
         self._confirmations = confirmations
         self._store = OpenedStore(open_store)
         self._prices = prices
+        self._sample = QuestionSample()
         self._observers = observers
         self._backlog: Backlog[_Item] = Backlog(bound or Bound())
         self._losing = threading.Lock()
@@ -163,7 +165,10 @@ class CallLog:
         keeps_words = self._keep.of(row.call.task) is not Bodies.NONE
         size = row.size if keeps_words else 0
         try:
-            call = finished_call(row, self._prices.cost_usd, keep_words=keeps_words)
+            asked = is_judged(row.call) and self._sample.takes(row.call.started_at)
+            call = finished_call(
+                row, self._prices.cost_usd, keep_words=keeps_words, with_question=asked
+            )
         except Exception as fault:
             self._backlog.done(1, row.size)
             self._lose(1, f"a call that cannot be written down ({type(fault).__name__})")

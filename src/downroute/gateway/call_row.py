@@ -46,8 +46,16 @@ class CallRow(msgspec.Struct, frozen=True):
         )
 
 
-def finished_call(row: CallRow, pricing: Pricing, *, keep_words: bool) -> Call:
-    """The call as the store takes it."""
+def is_judged(call: Call) -> bool:
+    """Whether an answer of it was judged, so that its question may tell why it did not do."""
+    return call.decision in _JUDGED and bool(call.attempts)
+
+
+def finished_call(
+    row: CallRow, pricing: Pricing, *, keep_words: bool, with_question: bool = True
+) -> Call:
+    """The call as the store takes it; of a judged one with the numbers about its question, where
+    it is to be taken ``with_question``."""
     attempts = tuple([_priced(attempt, pricing) for attempt in row.call.attempts])
     if keep_words and row.others:
         said = {index: _answer(row.wire, reply) for index, reply in row.others}
@@ -55,7 +63,7 @@ def finished_call(row: CallRow, pricing: Pricing, *, keep_words: bool) -> Call:
             structs.replace(attempt, answer=said.get(index))
             for index, attempt in enumerate(attempts)
         )
-    if row.call.decision in _JUDGED and attempts:
+    if with_question and is_judged(row.call):
         first = next((i for i, a in enumerate(attempts) if a.purpose is Purpose.ANSWER), 0)
         told = _with_features(attempts[first], row.request)
         attempts = (*attempts[:first], told, *attempts[first + 1 :])

@@ -27,6 +27,17 @@ def bounds(interval: Interval) -> str:
     return f"{share(interval.estimate)} [{share(interval.low)}, {share(interval.high)}]"
 
 
+def looked_at(task: TaskEscalations) -> str:
+    """Among which calls groups were looked for."""
+    calls = f"the latest {count(task.looked_at)} judged calls"
+    if not task.sampled:
+        return calls
+    return (
+        f"{calls} whose question was measured ({count(task.measured)} of {count(task.judged)}: of "
+        "many calls a second the gateway measures a sample)"
+    )
+
+
 def seconds(value: float | None) -> str:
     if value is None:
         return "—"

@@ -36,7 +36,9 @@ class Tally:
     priced: int = 0
     escalated_ids: list[str] = field(default_factory=list)
     heard: dict[str, Counter[str]] = field(default_factory=dict)
-    latest: deque[JudgedCall] = field(default_factory=lambda: deque(maxlen=LOOKED_AT))
+    measured: int = 0
+    _latest: deque[JudgedCall] = field(default_factory=lambda: deque(maxlen=LOOKED_AT))
+    _latest_measured: deque[JudgedCall] = field(default_factory=lambda: deque(maxlen=LOOKED_AT))
 
     def add(self, call: Call, entry: Account, feedback: float | None = None) -> None:
         """Count a call, if a first answer of it was judged. ``feedback`` is the mean score that
@@ -50,7 +52,10 @@ class Tally:
             self.heard.setdefault(found.ending.value, Counter())[_said(feedback)] += 1
         if found.ending is Ending.FALLBACK:
             return
-        self.latest.append(found)
+        self._latest.append(found)
+        if found.measured:
+            self.measured += 1
+            self._latest_measured.append(found)
         escalated = found.ending is Ending.ESCALATED
         if found.at is not None:
             self.judged.append((found.at, escalated, found.policy))
@@ -69,14 +74,24 @@ class Tally:
         self.baseline_usd += call.baseline_usd
 
     @property
+    def latest(self) -> Sequence[JudgedCall]:
+        """The calls that groups are looked for among: those whose question was measured, which the
+        gateway chose whatever came of them; all where none was."""
+        return self._latest_measured or self._latest
+
+    @property
+    def answers(self) -> int:
+        """Answers that were there to be judged."""
+        return self.endings.total() - self.endings[Ending.FALLBACK]
+
+    @property
     def escalated(self) -> int:
         return self.endings[Ending.ESCALATED]
 
     @property
     def share(self) -> Interval | None:
         """Escalated of those answers that were there to be judged."""
-        of = self.endings.total() - self.endings[Ending.FALLBACK]
-        return wilson(self.escalated, of) if of else None
+        return wilson(self.escalated, self.answers) if self.answers else None
 
     @property
     def feedback(self) -> dict[str, Heard]:
@@ -122,6 +137,7 @@ def judged_call(call: Call, entry: Account) -> JudgedCall | None:
         latency_s=call.latency_s,
         baseline_s=baseline[-1].latency_s if baseline else None,
         features={k: v for k, v in first.signals.items() if v is not None and k in QUESTION},
+        measured=first.signals.keys() >= QUESTION.keys(),
     )
 
 

@@ -45,6 +45,9 @@ class JudgedCall:
     latency_s: float | None
     baseline_s: float | None
     features: Mapping[str, float]
+    measured: bool = True
+    """Whether all numbers about its question are among ``features``: the gateway writes them down
+    of a sample of the calls where there are many."""
 
     @property
     def passed(self) -> bool:
@@ -207,7 +210,9 @@ class Group:
 class TaskEscalations:
     """One task with a cascade. ``share`` is escalated of accepted and escalated answers (as in
     the spend report); ``feedback`` is what was heard of calls of each ending; ``looked_at`` is in
-    how many calls groups were looked for."""
+    how many calls groups were looked for. ``judged`` are all judged answers and ``measured`` those
+    of them whose question the gateway measured: fewer where it took a sample, and then groups are
+    looked for among these."""
 
     task: str
     endings: Mapping[str, int]
@@ -223,6 +228,13 @@ class TaskEscalations:
     tests: int
     groups: tuple[Group, ...]
     feedback: Mapping[str, Heard] = field(default_factory=dict)
+    judged: int = 0
+    measured: int = 0
+
+    @property
+    def sampled(self) -> bool:
+        """Whether groups were looked for among a sample of the calls."""
+        return 0 < self.measured < self.judged
 
 
 @dataclass(frozen=True, slots=True)

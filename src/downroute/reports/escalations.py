@@ -115,6 +115,8 @@ def _about(
         with_words=len(words),
         tests=len(choices),
         groups=groups,
+        judged=tally.answers,
+        measured=tally.measured,
     )
 
 

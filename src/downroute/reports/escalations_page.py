@@ -7,7 +7,7 @@ from pathlib import Path
 
 from downroute.records import Json
 from downroute.reports.display import day, moment
-from downroute.reports.escalation_lines import about, bounds, facts
+from downroute.reports.escalation_lines import about, bounds, facts, looked_at
 from downroute.reports.escalation_values import Bucket, EscalationReport, TaskEscalations
 from downroute.reports.page import write_page
 
@@ -33,6 +33,7 @@ def _task(task: TaskEscalations) -> dict[str, Json]:
     return {
         "task": task,
         "facts": list(facts(task)),
+        "looked_at": looked_at(task),
         "causes": causes,
         "course": _drawn(task.course.buckets),
         "groups": [
