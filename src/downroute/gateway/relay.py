@@ -6,7 +6,7 @@ Where a reply may not be sent before its row is on disk, its end mark is not.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from downroute.gateway.call_in_flight import CANCELLED
 from downroute.gateway.chat_stream import before_end_mark
@@ -39,51 +39,77 @@ class Relay:
         self._written = written
         self._ticket: Ticket | None = None
         self._ended = False
-        self._pieces: AsyncGenerator[bytes, None] | None = None
+        self._begun = False
+        self._given = False
+        """A piece was given since events were last handed on."""
+        self._said_all = False
         self._send: Send | None = None
 
     def push_to(self, send: Send) -> None:
         self._send = send
 
-    def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        self._pieces = self._relay()
-        return self._pieces
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._next()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
 
     async def aclose(self) -> None:
-        if self._pieces is not None:
-            await self._pieces.aclose()
+        self._said_all = True
         self._live.stream.close()
         self._end(CANCELLED)
 
-    async def _relay(self) -> AsyncGenerator[bytes, None]:
-        stream = self._live.stream
-        events: list[bytes] | None = self._live.first
+    async def _next(self) -> bytes | None:
+        """What the client gets next; ``None`` after the last. No generator: those cannot be
+        compiled."""
         try:
-            while events is not None:
-                if stream.reader.done and not self._ended:
-                    events = before_end_mark(stream.reader, events, self._end())
-                    if not await self._written(self._ticket):
-                        yield self._wire.refused_event(REFUSAL)
-                        return
-                if piece := b"".join(events):
-                    yield piece
-                    if self._send is not None and not self._ended:
-                        await stream.flow(self._send)
-                events = await stream.next()
-            if not self._ended:
-                comment = self._end()
-                if not await self._written(self._ticket):
-                    comment = self._wire.refused_event(REFUSAL)
-                if comment:
-                    yield comment
+            while not self._said_all:
+                events = await self._events()
+                piece = await (self._rest() if events is None else self._piece(events))
+                if piece:
+                    self._given = True
+                    return piece
         except NoReplyError as fault:
+            self._said_all = True
             self._exchange.fault = fault.with_traceback(None)
-            yield await self._failure(f"{fault.fault}: {fault}", self._exchange.refusal())
+            return await self._failure(f"{fault.fault}: {fault}", self._exchange.refusal())
         except Exception as fault:
+            self._said_all = True
             kind = type(fault).__name__
             say(logging.ERROR, "internal error", kind=kind, where="relay")
             refusal = Refusal(500, "the gateway failed", INTERNAL, code="internal_error")
-            yield await self._failure(f"internal error: {kind}", refusal)
+            return await self._failure(f"internal error: {kind}", refusal)
+        return None
+
+    async def _events(self) -> list[bytes] | None:
+        stream = self._live.stream
+        if not self._begun:
+            self._begun = True
+            return self._live.first
+        if self._given and self._send is not None and not self._ended:
+            self._given = False
+            await stream.flow(self._send)
+        return await stream.next()
+
+    async def _piece(self, events: list[bytes]) -> bytes:
+        reader = self._live.stream.reader
+        if reader.done and not self._ended:
+            events = before_end_mark(reader, events, self._end())
+            if not await self._written(self._ticket):
+                self._said_all = True
+                return self._wire.refused_event(REFUSAL)
+        return b"".join(events)
+
+    async def _rest(self) -> bytes:
+        """What is said after the last event."""
+        self._said_all = True
+        if self._ended:
+            return b""
+        comment = self._end()
+        return comment if await self._written(self._ticket) else self._wire.refused_event(REFUSAL)
 
     async def _failure(self, error: str, refusal: Refusal) -> bytes:
         """What the client is told; nothing where the answer had come to its end before."""

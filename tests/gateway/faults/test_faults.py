@@ -329,7 +329,7 @@ def test_each_call_is_one_row_and_nothing_is_left_open(stage: Stage, ran: dict[s
     rows = Counter(call.id for one in ran.values() for call in one.calls)
     assert len(rows) == len(CASES) and set(rows.values()) == {1}
     wait_until(lambda: not stage.raw.busy)
-    wait_until(lambda: stage.tasks() == stage.tasks_before)
+    wait_until(lambda: stage.tasks() <= stage.tasks_before)
 
 
 def test_after_all_that_every_gateway_answers_as_if_nothing_had_been(
