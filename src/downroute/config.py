@@ -91,11 +91,11 @@ class TaskSettings(Strict):
 
     scorer: str | dict[str, Any] | None = None
     margin: Share | None = None
-    judge: TaskJudge = TaskJudge()
+    judge: TaskJudge = TaskJudge.usual()
     rubric: str | None = None
     failed_call: Literal["unscored", "fail"] = "unscored"
     """What a call is that never came through, after all retries."""
-    guardrails: GuardrailSettings = GuardrailSettings()
+    guardrails: GuardrailSettings = GuardrailSettings.usual()
     bodies: Keep | None = None
     """What the gateway keeps of what is said in it; else as ``store.bodies``."""
 
@@ -124,13 +124,13 @@ class Settings(Strict):
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     prices: dict[str, Price] = Field(default_factory=dict)
-    store: StoreSettings = StoreSettings()
-    log: LogSettings = LogSettings()
-    serve: ServeSettings = ServeSettings()
-    gateway: GatewaySettings = GatewaySettings()
-    telemetry: TelemetrySettings = TelemetrySettings()
+    store: StoreSettings = StoreSettings.usual()
+    log: LogSettings = LogSettings.usual()
+    serve: ServeSettings = ServeSettings.usual()
+    gateway: GatewaySettings = GatewaySettings.usual()
+    telemetry: TelemetrySettings = TelemetrySettings.usual()
     tasks: dict[str, TaskSettings] = Field(default_factory=dict)
-    judge: JudgeSettings = JudgeSettings()
+    judge: JudgeSettings = JudgeSettings.usual()
     policy: Path = Path("policy.yaml")
     margin: Share = 0.05
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
@@ -174,8 +174,8 @@ class Settings(Strict):
         return self.models.get(name, _AS_IT_COMES)
 
 
-_AS_IT_COMES = ModelSettings()
-_AS_ANY_TASK = TaskSettings()
+_AS_IT_COMES = ModelSettings.usual()
+_AS_ANY_TASK = TaskSettings.usual()
 
 
 def load(path: Path | None = None, *, upstream: str | None = None) -> Settings:

@@ -103,10 +103,10 @@ class Upstream(Strict):
     headers: dict[str, str] = Field(default_factory=dict)
     timeout_s: Seconds = 120.0
     concurrency: int = Field(default=16, ge=1, le=1000)
-    timeouts: Timeouts = Timeouts()
-    retries: Retries = Retries()
-    breaker: Breaker = Breaker()
-    in_flight: InFlight = InFlight()
+    timeouts: Timeouts = Timeouts.usual()
+    retries: Retries = Retries.usual()
+    breaker: Breaker = Breaker.usual()
+    in_flight: InFlight = InFlight.usual()
     deployments: list[DeploymentSettings] = Field(default_factory=list)
 
     @model_validator(mode="after")

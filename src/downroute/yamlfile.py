@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,6 +25,12 @@ class Strict(BaseModel):
     """The base of every settings class: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    @classmethod
+    def usual(cls) -> Self:
+        """What holds where nothing is said. Defaults are right as they stand; to check them, each
+        class would have to be prepared by itself, besides those that it is part of."""
+        return cls.model_construct()
 
 
 Settings = TypeVar("Settings", bound=Strict)

@@ -85,7 +85,7 @@ class RouteFile(Strict):
     """One route. ``baseline`` is the model clients ask for, the last of ``models`` where unsaid."""
 
     task: str = Field(min_length=1)
-    match: MatchFile = MatchFile()
+    match: MatchFile = MatchFile.usual()
     when: dict[FeatureName, BoundsFile] = Field(default_factory=dict)
     models: list[ModelName] = Field(min_length=1)
     baseline: ModelName | None = None
