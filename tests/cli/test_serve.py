@@ -39,7 +39,8 @@ NOT_NEEDED = (
     *("typer", "click", "rich", "ruamel.yaml", "jinja2", "aiohttp", "genai_prices", "difflib"),
     *("numpy", "scipy", "sklearn", "duckdb", "rapidfuzz", "jsonschema_rs", "opentelemetry"),
     *("downroute.store.journal", "downroute.store.purge", "downroute.store.blinding"),
-    *("downroute.store.redaction_rules", "downroute.routing.form_checks"),
+    *("downroute.store.redaction_rules", "downroute.store.summary", "downroute.usercode"),
+    *("downroute.answers.syntax", "downroute.routing.form_checks"),
     *("downroute.routing.content_checks", "downroute.answers.refusal", "downroute.scoring"),
 )
 

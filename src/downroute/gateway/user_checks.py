@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -15,7 +16,9 @@ from downroute.records import Attempt
 from downroute.routing.cascade import shortfall
 from downroute.routing.check_arguments import user_function
 from downroute.routing.checks import PYTHON, both
-from downroute.usercode import UserCode
+
+if TYPE_CHECKING:
+    from downroute.usercode import UserCode
 
 _REPEAT_S = 60.0
 """How often a trouble that lasts is said again."""
@@ -25,7 +28,7 @@ class UserChecks:
     """``code`` runs them. What cannot say anything counts as not applicable, and is logged."""
 
     def __init__(self, code: UserCode | None = None) -> None:
-        self._code = code or UserCode()
+        self._code = code
         self._said: dict[str, float] = {}
 
     async def judged(self, exchange: Exchange, call: CallInFlight) -> Attempt:
@@ -36,19 +39,27 @@ class UserChecks:
         if not specs or shortfall(route, attempt) is not None:
             return attempt
         request = dict(call.body)
+        code = self._user_code()
         passed: bool | None = None
         for function, timeout_s in (user_function(spec.argument) for spec in specs):
             for answer in exchange.answers:
-                verdict = await asyncio.to_thread(
-                    self._code.check, function, timeout_s, answer, request
-                )
+                verdict = await asyncio.to_thread(code.check, function, timeout_s, answer, request)
                 if verdict.fault is not None:
                     self._say(function, verdict.fault)
                 passed = both(passed, verdict.passed)
         return structs.replace(attempt, checks={**attempt.checks, PYTHON: passed})
 
     def close(self) -> None:
-        self._code.close()
+        if self._code is not None:
+            self._code.close()
+
+    def _user_code(self) -> UserCode:
+        if self._code is None:
+            # Loaded for the few routes that have such a check.
+            from downroute.usercode import UserCode
+
+            self._code = UserCode()
+        return self._code
 
     def _say(self, function: str, fault: str) -> None:
         now = time.monotonic()

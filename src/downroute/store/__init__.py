@@ -11,11 +11,11 @@ from downroute.store.feedback import GOOD, Feedback, FeedbackGroup
 from downroute.store.ledger import Grade, ServedPolicy, StudyRecord, VerdictRecord
 from downroute.store.redaction import Redaction
 from downroute.store.store import Imported, Store
-from downroute.store.summary import CallGroup
 
 if TYPE_CHECKING:
     from downroute.store.blinding import FILES, Blinded, Link, Skip
     from downroute.store.journal import Ask, JournalEntry, JournalKey, Spending
+    from downroute.store.summary import CallGroup
 
 __all__ = [
     "FILES",
@@ -55,4 +55,8 @@ def __getattr__(name: str) -> Any:
         from downroute.store import journal
 
         return getattr(journal, name)
+    if name == "CallGroup":
+        from downroute.store import summary
+
+        return summary.CallGroup
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

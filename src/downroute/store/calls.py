@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import structs
 
@@ -25,7 +25,9 @@ from downroute.store.call_rows import (
 from downroute.store.database import Database, batches, execute_many
 from downroute.store.missing_costs import Price, fill_missing_costs
 from downroute.store.redaction import Redaction
-from downroute.store.summary import CallGroup, KeptCall, content_sample, summary
+
+if TYPE_CHECKING:
+    from downroute.store.summary import CallGroup, KeptCall
 
 _PAGE = 200
 
@@ -122,8 +124,10 @@ class Calls:
 
     def summary(self, *, since: float | None = None) -> list[CallGroup]:
         """Calls, tokens and cost by task, fingerprint and model, largest group first."""
+        from downroute.store import summary
+
         with self._database.reading() as connection:
-            return summary(connection, since)
+            return summary.summary(connection, since)
 
     def fill_missing_costs(self, price: Price) -> int:
         """Price the calls and attempts that have tokens but no cost; how many calls got one."""
@@ -131,8 +135,10 @@ class Calls:
 
     def content_sample(self, *, per_task: int, most: int) -> list[KeptCall]:
         """Up to ``per_task`` calls with content of each task, ``most`` in all."""
+        from downroute.store import summary
+
         with self._database.reading() as connection:
-            return content_sample(connection, per_task, most)
+            return summary.content_sample(connection, per_task, most)
 
     def _rows(self, call: Call, keep: Bodies, at: float | None) -> _CallRows:
         def kept(error: str | None) -> str | None:
