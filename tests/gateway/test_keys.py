@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import openai
@@ -18,7 +20,7 @@ from downroute.gateway.message import Reply, Request
 from downroute.gateway_settings import GatewaySettings
 
 from .anthropic_upstream import plain_message
-from .running import Gateway, Got, Start
+from .running import PATIENCE_S, Gateway, Got, Start
 from .upstream import Upstream, chat_body
 
 OWN = "the-upstreams-own-key"
@@ -320,3 +322,29 @@ def test_a_head_says_enough_to_turn_a_request_away(
 
 def test_without_keys_no_head_is_turned_away() -> None:
     assert Door(GatewaySettings()).turned_away(Request("POST", "/x", [], b""), "/x") is None
+
+
+@pytest.mark.parametrize("expects", ["", "Expect: 100-continue\r\n"])
+def test_whoever_may_not_come_in_is_told_so_before_the_body_is_read(
+    start: Start, upstream: Upstream, expects: str
+) -> None:
+    gateway, key = serve(start)
+    address = urlsplit(gateway.url)
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\n"
+        f"{expects}Content-Length: 9000000\r\n\r\n"
+    )
+    where = (str(address.hostname), address.port or 0)
+    with socket.create_connection(where, timeout=PATIENCE_S) as stranger:
+        stranger.sendall(head.format(key="sk-of-nobody").encode() + b"{")
+        said = b"".join(iter(lambda: stranger.recv(65536), b""))
+    assert said.startswith(b"HTTP/1.1 401 ") and b"invalid_api_key" in said
+    assert said.count(b"HTTP/1.1") == 1
+    with socket.create_connection(where, timeout=PATIENCE_S) as known:
+        known.sendall(head.format(key=key).encode() + b"{")
+        known.settimeout(0.3)
+        if expects:
+            assert known.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        with pytest.raises(TimeoutError):
+            known.recv(65536)
+    assert not upstream.asked

@@ -174,7 +174,7 @@ async def gateway(
         requests,
         door,
     )
-    server = HttpServer(handler.handle)
+    server = HttpServer(handler.handle, turned_away=handler.turned_away)
     try:
         if listener is None:
             port = await server.start(host, port)

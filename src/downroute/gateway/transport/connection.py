@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.log_lines import say
-from downroute.gateway.message import Pushing, Reply, Stream
+from downroute.gateway.message import Pushing, Reply, Request, Stream
 from downroute.gateway.transport.incoming import Incoming
 from downroute.gateway.transport.reply_head import has_body, reply_head
 from downroute.gateway.transport.request_parser import RequestParser
@@ -78,6 +78,8 @@ class Connection(asyncio.Protocol):
         if self._task is None:
             if self._waiting:
                 self._next()
+            elif (head := parser.head()) is not None and (said := self._turned_away(head)):
+                self._end_with(said)
             elif parser.wants_continue and self._transport is not None:
                 parser.wants_continue = False
                 self._transport.write(_CONTINUE)
@@ -263,9 +265,17 @@ class Connection(asyncio.Protocol):
 
     # ends
 
+    def _turned_away(self, head: Request) -> Reply | None:
+        """What is said to a request that may not come in; then its body is not read."""
+        turned_away = self._server.turned_away
+        return None if turned_away is None else turned_away(head)
+
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer what could not be read, and end once the client had time to read that."""
-        reply = refusal.reply()
+        """Answer what could not be read."""
+        self._end_with(refusal.reply())
+
+    def _end_with(self, reply: Reply) -> None:
+        """Answer what is not read to its end, and end once the client had time to read that."""
         assert isinstance(reply.body, bytes)
         self._last = True
         self._send_whole(reply, reply.body, "connection: close\r\n", head_only=False)

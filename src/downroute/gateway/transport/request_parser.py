@@ -44,6 +44,7 @@ class RequestParser:
         self._refusal: Refusal | None = None
         self._raw = 0
         self._same: SameHead | None = None
+        self._head_given = False
         self._unlike = 0
         """How many heads in a row were not the one before."""
         self._start()
@@ -76,6 +77,15 @@ class RequestParser:
         self._ready = []
         return ready
 
+    def head(self) -> Request | None:
+        """The request whose body is still to come, without it: once, and then ``None``."""
+        if not self.in_body or self._head_given:
+            return None
+        self._head_given = True
+        method = self._http.get_method().decode("ascii")
+        target = self._target.decode("ascii", "surrogateescape")
+        return Request(method, _path(target), KeptHeaders(self._headers), b"", target)
+
     def close(self) -> None:
         """Nothing more comes. The parser and its callbacks hold each other: left alone, they and
         the last request would stay until somebody looks for cycles."""
@@ -97,6 +107,7 @@ class RequestParser:
         self._target = b""
         self._headers: list[tuple[str, str]] = []
         self._pieces: list[bytes] = []
+        self._head_given = False
         self._head_bytes = 0
         self._body_bytes = 0
         self._raw = 0

@@ -24,13 +24,19 @@ LINGER_S = 2.0
 """How long a kept connection may still bring a request that was on its way when we stop."""
 
 Handling = Callable[[Request], Awaitable[Reply]]
+Refusing = Callable[[Request], Reply | None]
 
 
 class HttpServer:
-    """Serves ``handle`` on one address. A client that goes away cancels the handling."""
+    """Serves ``handle`` on one address. A client that goes away cancels the handling.
+    ``turned_away`` is asked about a head whose body is still to come; what it replies is sent
+    instead of reading on."""
 
-    def __init__(self, handle: Handling, limits: Limits | None = None) -> None:
+    def __init__(
+        self, handle: Handling, limits: Limits | None = None, turned_away: Refusing | None = None
+    ) -> None:
         self.handle = handle
+        self.turned_away = turned_away
         self.limits = limits or Limits()
         self.connections: set[Connection] = set()
         self.now = 0.0
