@@ -19,6 +19,16 @@ CANCELLED = "cancelled"
 """The error of a call whose client went away, or that was under way when the gateway stopped."""
 CLIENT_CLOSED_REQUEST = 499
 
+_CALL_ID = f"{OWN}call-id"
+_TASK = f"{OWN}task"
+_POLICY = f"{OWN}policy"
+_MODEL = f"{OWN}model"
+_DECISION = f"{OWN}decision"
+_REASON = f"{OWN}reason"
+_RETRIES = f"{OWN}retries"
+_COST_USD = f"{OWN}cost-usd"
+_SAVED_USD = f"{OWN}saved-usd"
+
 
 class CallInFlight:
     """``onward`` are the client's headers for the upstream, ``began`` is on the clock of
@@ -68,21 +78,21 @@ class CallInFlight:
 
     def early_headers(self) -> list[tuple[str, str]]:
         """What can be said before the answer is decided."""
-        said = [(f"{OWN}call-id", self.id)]
+        said = [(_CALL_ID, self.id)]
         if self.plan.task is not None:
-            said.append((f"{OWN}task", safe(self.plan.task)))
+            said.append((_TASK, safe(self.plan.task)))
         if self.plan.policy_digest is not None:
-            said.append((f"{OWN}policy", self.plan.policy_digest))
+            said.append((_POLICY, self.plan.policy_digest))
         return said
 
     def decision_headers(self, outcome: Outcome) -> list[tuple[str, str]]:
         said = [
-            (f"{OWN}model", safe(outcome.exchange.attempt.model)),
-            (f"{OWN}decision", outcome.decision.value),
-            (f"{OWN}reason", safe(outcome.reason)),
+            (_MODEL, safe(outcome.exchange.attempt.model)),
+            (_DECISION, outcome.decision.value),
+            (_REASON, safe(outcome.reason)),
         ]
         if len(self.attempts) > 1 and (retries := self._retries):
-            said.append((f"{OWN}retries", str(retries)))
+            said.append((_RETRIES, str(retries)))
         return said
 
     @property
@@ -95,10 +105,10 @@ class CallInFlight:
         cost = total_cost_usd(self.attempts)
         if cost is None:
             return []
-        said = [(f"{OWN}cost-usd", _nano(cost))]
+        said = [(_COST_USD, _nano(cost))]
         usual = self._usual_usd
         if usual is not None:
-            said.append((f"{OWN}saved-usd", _nano(usual - cost)))
+            said.append((_SAVED_USD, _nano(usual - cost)))
         return said
 
     @property
