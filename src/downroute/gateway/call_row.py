@@ -8,10 +8,10 @@ import msgspec
 from msgspec import structs
 
 from downroute.answers.openai_chat import answer_from_completion
+from downroute.gateway.known_mark import known_mark
 from downroute.gateway.telemetry.trace_context import Trace
 from downroute.gateway.wire import Body, Kept, Wire
 from downroute.records import Answer, Attempt, Call, Decision, Purpose, Usage
-from downroute.routing.fingerprint import fingerprint
 
 SOURCE = "gateway"
 
@@ -69,7 +69,7 @@ def finished_call(
         attempts = (*attempts[:first], told, *attempts[first + 1 :])
     return structs.replace(
         row.call,
-        fingerprint=fingerprint(row.request),
+        fingerprint=known_mark(row.request),
         attempts=attempts,
         cost_usd=total_cost_usd(attempts),
         request=dict(row.request) if keep_words else None,

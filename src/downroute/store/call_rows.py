@@ -48,18 +48,44 @@ def usage_from_row(row: tuple[Any, ...]) -> Usage:
 
 
 # What is stored is of SQLite's own types: any other, a bool or an enum's member too, is adapted by
-# a look-up that takes longer than storing it.
+# a look-up that takes longer than storing it. An integer that SQLite cannot hold is put right where
+# it is refused (`database.execute_many`), so that the others need not be looked at.
+
+_TOLD: Mapping[Decision | Purpose, str] = {m: str(m.value) for m in (*Decision, *Purpose)}
 
 
 def call_row(call: Call, error: str | None) -> tuple[Any, ...]:
     """A call's own columns; ``error`` is its error as far as it may be kept."""
+    usage, decision = call.usage, call.decision
     return (
-        *(call.id, call.source, call.model, call.fingerprint, call.task, call.row, call.slice),
-        *(call.requested_model, call.snapshot, call.started_at, call.latency_s, call.first_byte_s),
-        *usage_row(call.usage),
-        *(call.cost_usd, whole(call.status), error, int(call.stream)),
-        *(None if call.decision is None else call.decision.value, call.reason),
-        *(call.policy_digest, call.session, call.subject, call.request_id, call.key_name),
+        call.id,
+        call.source,
+        call.model,
+        call.fingerprint,
+        call.task,
+        call.row,
+        call.slice,
+        call.requested_model,
+        call.snapshot,
+        call.started_at,
+        call.latency_s,
+        call.first_byte_s,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.reasoning_tokens,
+        1 if usage.estimated else 0,
+        call.cost_usd,
+        call.status,
+        error,
+        1 if call.stream else 0,
+        None if decision is None else _TOLD[decision],
+        call.reason,
+        call.policy_digest,
+        call.session,
+        call.subject,
+        call.request_id,
+        call.key_name,
     )
 
 
@@ -111,16 +137,26 @@ def with_body(call: Call, body: tuple[Any, ...]) -> Call:
 
 
 def attempt_row(attempt: Attempt, error: str | None) -> tuple[Any, ...]:
+    usage, checks, signals = attempt.usage, attempt.checks, attempt.signals
     return (
-        *(attempt.model, attempt.purpose.value, whole(attempt.status), error),
-        *usage_row(attempt.usage),
-        *(attempt.cost_usd, attempt.latency_s, attempt.first_byte_s, attempt.finish_reason),
-        *(attempt.snapshot, _numbers(attempt.checks), _numbers(attempt.signals), attempt.score),
+        attempt.model,
+        _TOLD[attempt.purpose],
+        attempt.status,
+        error,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.reasoning_tokens,
+        1 if usage.estimated else 0,
+        attempt.cost_usd,
+        attempt.latency_s,
+        attempt.first_byte_s,
+        attempt.finish_reason,
+        attempt.snapshot,
+        dump(checks) if checks else "{}",
+        dump(signals) if signals else "{}",
+        attempt.score,
     )
-
-
-def _numbers(found: Mapping[str, float | None]) -> str:
-    return dump(found) if found else "{}"
 
 
 def attempt_from_row(row: tuple[Any, ...]) -> Attempt:

@@ -41,7 +41,7 @@ class Added(NamedTuple):
 
 class _CallRows(NamedTuple):
     call: tuple[Any, ...]
-    attempts: tuple[tuple[Any, ...], ...]
+    attempts: Sequence[tuple[Any, ...]]
     body: BodyRow | None
 
     @property
@@ -141,17 +141,16 @@ class Calls:
             return summary.content_sample(connection, per_task, most)
 
     def _rows(self, call: Call, keep: Bodies, at: float | None) -> _CallRows:
-        def kept(error: str | None) -> str | None:
-            return allowed_error(error, keep, self._redaction)
-
-        body = body_row(call, keep, self._redaction)
+        redaction = self._redaction
+        body = body_row(call, keep, redaction)
         personal = body or call.error or call.subject or call.session or call.request_id
         since = (time.time() if at is None else at) if personal else None
-        return _CallRows(
-            call=(*call_row(call, kept(call.error)), since),
-            attempts=tuple(attempt_row(a, kept(a.error)) for a in call.attempts),
-            body=body,
-        )
+        error = None if call.error is None else allowed_error(call.error, keep, redaction)
+        attempts = [
+            attempt_row(a, None if a.error is None else allowed_error(a.error, keep, redaction))
+            for a in call.attempts
+        ]
+        return _CallRows((*call_row(call, error), since), attempts, body)
 
     def _last(self) -> int:
         with self._database.reading() as connection:

@@ -186,10 +186,11 @@ _DOWN = frozenset(_ADVICE) - {sqlite3.SQLITE_TOOBIG}
 def execute(
     connection: sqlite3.Connection, statement: str, values: Sequence[Any]
 ) -> sqlite3.Cursor:
-    """Run a statement whose values come from outside and may hold text that is no UTF-8."""
+    """Run a statement whose values come from outside and may hold text that is no UTF-8, and
+    integers of any size."""
     try:
         return connection.execute(statement, values)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         return connection.execute(statement, storable(values))
 
 
@@ -201,7 +202,7 @@ def execute_many(
     connection.execute("SAVEPOINT rows")
     try:
         changed = connection.executemany(statement, rows).rowcount
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         connection.execute("ROLLBACK TO rows")
         changed = connection.executemany(statement, [storable(row) for row in rows]).rowcount
     connection.execute("RELEASE rows")

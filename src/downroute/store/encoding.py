@@ -51,8 +51,15 @@ def as_answer(value: Json) -> Answer:
 
 
 def storable(values: Sequence[Any]) -> tuple[Any, ...]:
-    """``values`` with half surrogate pairs replaced by "?": SQLite's text is UTF-8."""
-    return tuple(v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values)
+    """``values`` as SQLite holds them: half surrogate pairs replaced by "?", for its text is UTF-8,
+    and integers beyond 64 bits not known."""
+    return tuple(map(_storable, values))
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return whole(value) if isinstance(value, int) else value
 
 
 def whole(number: int | None) -> int | None:

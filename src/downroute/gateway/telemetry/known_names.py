@@ -20,29 +20,31 @@ class KnownNames:
         self._models: dict[str, str] = {}
         self._tasks: frozenset[str] = frozenset()
 
+    def refreshed(self) -> bool:
+        """Follow the settings and the policy; whether they are others than the last time."""
+        settings, serving = self._settings(), self._serving()
+        if self._of is not None and settings is self._of[0] and serving is self._of[1]:
+            return False
+        self._refresh(settings, serving)
+        return True
+
     def model(self, name: str) -> str:
-        self._refresh()
         return name if name in self._models else OTHER
 
     def upstream(self, model: str) -> str:
         """Of a model; of one that is not known the upstream it falls to."""
-        self._refresh()
         return self._models.get(model) or next(iter(self._settings().upstreams), "")
 
     def task(self, name: str | None) -> str:
         """Empty where no task is known."""
-        self._refresh()
         if not name:
             return ""
         return name if name in self._tasks else OTHER
 
-    def _refresh(self) -> None:
-        settings, serving = of = self._settings(), self._serving()
-        if self._of is not None and settings is self._of[0] and serving is self._of[1]:
-            return
+    def _refresh(self, settings: Settings, serving: Serving) -> None:
         names = {*settings.models, *settings.prices, *serving.models}
         routes = () if serving.table is None else serving.table.policy.routes
         baselines = {route.baseline for route in routes}
         self._models = {m: settings.upstream_of(m)[0] for m in names | baselines}
         self._tasks = frozenset({*settings.tasks, *(route.task for route in routes)})
-        self._of = of
+        self._of = settings, serving

@@ -27,6 +27,20 @@ class Histogram:
         self.total += value
 
 
+class Counter:
+    """One series of a counter, which begins to be when something is added."""
+
+    __slots__ = ("_labels", "_series")
+
+    def __init__(self, series: dict[Labels, float], labels: Labels) -> None:
+        self._series = series
+        self._labels = labels
+
+    def add(self, by: float) -> None:
+        series, labels = self._series, self._labels
+        series[labels] = series.get(labels, 0.0) + by
+
+
 @dataclass(slots=True)
 class Numbers:
     """By metric name, then labels. ``gauges`` are true of this moment."""
@@ -37,6 +51,10 @@ class Numbers:
 
     def count(self, metric: Metric, labels: Labels, by: float = 1.0) -> None:
         _add(self.counters, metric.name, labels, by)
+
+    def counter(self, metric: Metric, labels: Labels) -> Counter:
+        """The one to add to, for as long as these numbers are counted."""
+        return Counter(self.counters.setdefault(metric.name, {}), labels)
 
     def histogram(self, metric: Metric, labels: Labels) -> Histogram:
         """The one to observe in, for as long as these numbers are counted."""
