@@ -7,7 +7,7 @@ import pytest
 
 from downroute.errors import StoreBusyError, StoreError
 from downroute.store import Store
-from downroute.store.database import batches
+from downroute.store.statements import batches
 
 
 def one_line(fault: BaseException) -> str:

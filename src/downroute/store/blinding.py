@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from downroute.store.database import Database, execute
+from downroute.store.database import Database
+from downroute.store.statements import execute
 
 PREFIX = "p-"
 """What every id begins with; ids of older grading files never do."""

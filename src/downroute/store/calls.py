@@ -22,9 +22,10 @@ from downroute.store.call_rows import (
     call_row,
     with_body,
 )
-from downroute.store.database import Database, batches, execute_many
+from downroute.store.database import Database
 from downroute.store.missing_costs import Price, fill_missing_costs
 from downroute.store.redaction import Redaction
+from downroute.store.statements import batches, execute_many, insert_many
 
 if TYPE_CHECKING:
     from downroute.store.summary import CallGroup, KeptCall
@@ -162,13 +163,14 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[_CallRows]) -> int:
     all its rows in one statement."""
     first = int(connection.execute("SELECT coalesce(max(n), 0) + 1 FROM calls").fetchone()[0])
     numbered = list(enumerate(rows, start=first))
-    inserted = execute_many(connection, _INSERT_CALL, [(n, *row.call) for n, row in numbered])
+    calls = [(n, *row.call) for n, row in numbered]
+    inserted = insert_many(connection, "OR IGNORE INTO calls", _CALLS, calls)
     if inserted < len(numbered):
         found = connection.execute("SELECT n FROM calls WHERE n >= ?", (first,))
         new = {n for (n,) in found}
         numbered = [(n, row) for n, row in numbered if n in new]
     attempts = [(n, i, *a) for n, row in numbered for i, a in enumerate(row.attempts)]
-    execute_many(connection, _INSERT_ATTEMPT, attempts)
+    insert_many(connection, "INTO attempts", _ATTEMPTS, attempts)
     bodies = [(n, *row.body) for n, row in numbered if row.body is not None]
     if bodies:
         execute_many(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", bodies)
@@ -213,13 +215,8 @@ def _attempts(connection: sqlite3.Connection, calls: list[int]) -> dict[int, lis
     return found
 
 
-def _insert_statement(table: str, columns: tuple[str, ...], rule: str = "") -> str:
-    places = ", ".join("?" * len(columns))
-    return f"INSERT {rule} INTO {table} ({', '.join(columns)}) VALUES ({places})"
-
-
-_INSERT_CALL = _insert_statement("calls", ("n", *CALL_COLUMNS, "words_since"), "OR IGNORE")
-_INSERT_ATTEMPT = _insert_statement("attempts", ("call", "n", *ATTEMPT_COLUMNS))
+_CALLS = ("n", *CALL_COLUMNS, "words_since")
+_ATTEMPTS = ("call", "n", *ATTEMPT_COLUMNS)
 _SELECT_ATTEMPTS = (
     f"SELECT call, {', '.join(ATTEMPT_COLUMNS)} FROM attempts "
     "WHERE call IN (SELECT value FROM json_each(?)) ORDER BY call, n"

@@ -11,25 +11,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
 
 from downroute.errors import StoreBusyError, StoreDownError, StoreError
-from downroute.store.encoding import storable
 from downroute.store.lock import held
 from downroute.store.migrations import MIGRATIONS
 
 FILE_NAME = "store.db"
 APPLICATION_ID = 0x64726F75
 """SQLite's ``application_id`` of our files: "drou"."""
-
-_BATCH_ROWS = 1000
-_BATCH_BYTES = 8 * 2**20
-
-T = TypeVar("T")
 
 
 class Database:
@@ -181,57 +173,6 @@ _ADVICE = {
     sqlite3.SQLITE_TOOBIG: "one value is larger than SQLite can hold",
 }
 _DOWN = frozenset(_ADVICE) - {sqlite3.SQLITE_TOOBIG}
-
-
-def execute(
-    connection: sqlite3.Connection, statement: str, values: Sequence[Any]
-) -> sqlite3.Cursor:
-    """Run a statement whose values come from outside and may hold text that is no UTF-8, and
-    integers of any size."""
-    try:
-        return connection.execute(statement, values)
-    except (UnicodeEncodeError, OverflowError):
-        return connection.execute(statement, storable(values))
-
-
-def execute_many(
-    connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[Any]]
-) -> int:
-    """Run a statement once for each row, all of them or none, as `execute` does; how many rows
-    were changed."""
-    connection.execute("SAVEPOINT rows")
-    try:
-        changed = connection.executemany(statement, rows).rowcount
-    except (UnicodeEncodeError, OverflowError):
-        connection.execute("ROLLBACK TO rows")
-        changed = connection.executemany(statement, [storable(row) for row in rows]).rowcount
-    connection.execute("RELEASE rows")
-    return changed
-
-
-def batches(items: Iterable[T], weight: Callable[[T], int] | None = None) -> Iterator[list[T]]:
-    """``items`` in lists of up to 1000, shorter where their ``weight`` in bytes adds up.
-
-    An error of ``items`` itself comes after the list gathered before it, so that what was read
-    is written before the error is seen.
-    """
-    iterator = iter(items)
-    while True:
-        batch: list[T] = []
-        size = 0
-        try:
-            for item in islice(iterator, _BATCH_ROWS):
-                batch.append(item)
-                size += weight(item) if weight else 0
-                if size >= _BATCH_BYTES:
-                    break
-        except (Exception, KeyboardInterrupt):
-            if batch:
-                yield batch
-            raise
-        if not batch:
-            return
-        yield batch
 
 
 def _make_directory(directory: Path) -> None:

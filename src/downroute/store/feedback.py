@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from downroute.store.bodies import Bodies, Keeping, keeping
-from downroute.store.database import Database, batches, execute
+from downroute.store.database import Database
 from downroute.store.encoding import dump
 from downroute.store.redaction import Redaction
+from downroute.store.statements import batches, execute
 
 GOOD = 0.5
 """Scores above are good, scores below are bad; on it they say neither."""

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from downroute.errors import StoreError
 from downroute.records import Json, Usage
 from downroute.store.call_rows import USAGE_COLUMNS, usage_from_row, usage_row
-from downroute.store.database import Database, execute
+from downroute.store.database import Database
 from downroute.store.encoding import dump, load, whole
+from downroute.store.statements import execute
 
 
 @dataclass(frozen=True, slots=True)

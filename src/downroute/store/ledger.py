@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from downroute.errors import StoreError
 from downroute.records import Json
-from downroute.store.database import Database, batches, execute
+from downroute.store.database import Database
 from downroute.store.encoding import dump, load
+from downroute.store.statements import batches, execute
 
 RUNNING = "running"
 

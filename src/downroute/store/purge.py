@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from downroute.store.database import Database, execute
+from downroute.store.database import Database
 from downroute.store.encoding import dump
+from downroute.store.statements import execute
 
 
 class Kept(NamedTuple):

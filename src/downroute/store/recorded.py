@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from downroute.records import RecordedScore
 from downroute.store.calls import Added
-from downroute.store.database import Database, batches, execute
+from downroute.store.database import Database
+from downroute.store.statements import batches, execute
 
 
 class Recorded:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from downroute.records import BadRow
 from downroute.store.bodies import Bodies, allowed_text
-from downroute.store.database import Database, batches, execute
+from downroute.store.database import Database
 from downroute.store.redaction import Redaction
+from downroute.store.statements import batches, execute
 
 
 class Rejected:
