@@ -1,10 +1,9 @@
-"""PURE: work that is done once: for values that come again and again, such as a service's own
-schemas, and for what an object is asked."""
+"""PURE: work done once for values that come again and again, such as a service's own schemas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from downroute.records import Json
 
@@ -30,15 +29,3 @@ class Remembered(Generic[T]):
             self._known.clear()
         self._known[id(value)] = (value, result)
         return result
-
-
-class once(Generic[T]):  # noqa: N801 - used as a decorator, like property
-    """A property computed when it is first asked for. The standard library's takes a lock."""
-
-    def __init__(self, work: Callable[[Any], T]) -> None:
-        self._work = work
-        self._name = work.__name__
-
-    def __get__(self, instance: object, owner: type | None = None) -> T:
-        value = instance.__dict__[self._name] = self._work(instance)
-        return value

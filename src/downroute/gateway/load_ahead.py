@@ -23,6 +23,6 @@ def _load() -> None:
     from downroute.routing import signals
     from downroute.routing.checks import CHECKS
 
-    for name in CHECKS:
-        _ = CHECKS[name].run
+    for check in CHECKS.values():
+        check.load()
     signals.known_signals()

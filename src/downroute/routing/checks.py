@@ -11,7 +11,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from downroute.records import Answer, CheckSpec, Json, Route
-from downroute.remembered import Remembered, once
+from downroute.remembered import Remembered
 from downroute.routing import check_arguments as takes
 
 if TYPE_CHECKING:
@@ -21,20 +21,25 @@ if TYPE_CHECKING:
 
 
 class Check:
-    """``fault`` says what is wrong with an argument. ``load`` gives what is run: reading answers
-    takes much that a policy's checks can be named, read and refused without."""
+    """``run`` gets the answer, the request and the check's argument; ``fault`` says what is wrong
+    with an argument. ``found`` gives what is run: reading answers takes much that a policy's checks
+    can be named, read and refused without."""
 
     def __init__(
-        self, doc: str, load: Callable[[], Run], fault: Callable[[Json], str | None]
+        self, doc: str, found: Callable[[], Run], fault: Callable[[Json], str | None]
     ) -> None:
         self.doc = doc
         self.fault = fault
-        self._load = load
+        self._found = found
+        self.run: Run = self._first
 
-    @once
-    def run(self) -> Run:
-        """Gets the answer, the request and the check's argument."""
-        return self._load()
+    def load(self) -> None:
+        """Have ready what is run; else it is loaded when it runs first."""
+        self.run = self._found()
+
+    def _first(self, answer: Answer, request: Request, argument: Any) -> Outcome:
+        self.load()
+        return self.run(answer, request, argument)
 
 
 PYTHON = "python"

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from downroute.once import once
 from downroute.prompts import content_text, messages
 from downroute.records import Answer, Json, TokenLogprob
-from downroute.remembered import once
 
 if TYPE_CHECKING:
     from downroute.answers.final_value import FinalValue

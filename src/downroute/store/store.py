@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from downroute.errors import StoreError
+from downroute.once import once
 from downroute.records import BadRow, Call, RecordedScore
-from downroute.remembered import once
 from downroute.store.bodies import Bodies
 from downroute.store.calls import Calls
 from downroute.store.database import Database
