@@ -17,7 +17,7 @@ from downroute.cli.doctor_finding import Finding
 from downroute.cli.doctor_keys import keys
 from downroute.cli.doctor_tools import judges, sandbox, traces
 from downroute.cli.doctor_upstreams import Upstreams, ask_upstreams
-from downroute.cli.policy import off_file, policy_text, remarks_on
+from downroute.cli.policy_reading import off_file, policy_text, remarks_on
 from downroute.cli.pricing import price_table
 from downroute.config import Settings
 from downroute.errors import ConfigError, PolicyError, StoreError

@@ -11,13 +11,24 @@ import typer
 
 from downroute.cli import policy_test
 from downroute.cli.options import ConfigOption, JsonOption, PolicyOption, StoreOption
-from downroute.errors import ConfigError, unreadable
+from downroute.cli.policy_reading import (
+    located,
+    off_file,
+    policy_text,
+    read_policy_file_at,
+    remarks_on,
+)
+from downroute.cli.policy_served import (
+    as_moment,
+    earlier_text,
+    served_policies,
+    to_roll_back_to,
+)
+from downroute.errors import ConfigError
 
 if TYPE_CHECKING:
     from downroute.config import Settings
-    from downroute.records import Json, Policy
-    from downroute.reports.policy_review import Remark
-    from downroute.store import ServedPolicy
+    from downroute.records import Json
 
 app = typer.Typer(
     add_completion=False,
@@ -70,7 +81,7 @@ def check(
     found = read_policy_file_at(path)
     refuse_mixed_shapes(found, policy_text(path), str(path), settings)
     remarks = remarks_on(found, settings, store or settings.store.path)
-    lines = [_located(path, remark) for remark in remarks]
+    lines = [located(path, remark) for remark in remarks]
     if as_json:
         facts: dict[str, Json] = {"policy": str(path), "digest": found.digest}
         print(json.dumps({**facts, "warnings": lines}, ensure_ascii=False, indent=2))
@@ -105,7 +116,7 @@ def diff(
     from downroute.routing.policy import read_policy
 
     path, settings = _place(policy, config)
-    old_name, old_text = _old_text(old, store or settings.store.path)
+    old_name, old_text = earlier_text(old, store or settings.store.path)
     new_name, new_text = str(new or path), policy_text(new or path)
     lines = difflib.unified_diff(
         old_text.splitlines(), new_text.splitlines(), old_name, new_name, lineterm=""
@@ -146,14 +157,14 @@ def rollback(
 
     path, settings = _place(policy, config)
     now_text = policy_text(path) if path.exists() else ""
-    served = _served(store or settings.store.path)
-    found = _to_roll_back_to(served, to, text_digest(now_text))
+    served = served_policies(store or settings.store.path)
+    found = to_roll_back_to(served, to, text_digest(now_text))
     read_policy(found.text, f"served {found.digest}")
     if now_text:
         write_policy_file(path.with_name(f"{path.name}.before-rollback"), now_text)
     write_policy_file(path, found.text)
     typer.echo(
-        f"{path} is {found.digest} again, first served {_moment(found.first_served_at)}; "
+        f"{path} is {found.digest} again, first served {as_moment(found.first_served_at)}; "
         "see what changed: downroute policy diff"
     )
 
@@ -173,7 +184,7 @@ def history(
 
     path, settings = _place(policy, config)
     current = text_digest(policy_text(path)) if path.exists() else None
-    served = _served(store or settings.store.path)
+    served = served_policies(store or settings.store.path)
     if as_json:
         facts = [
             {
@@ -187,7 +198,7 @@ def history(
         return
     for one in served:
         mark = "  <- the file as it stands" if one.digest == current else ""
-        typer.echo(f"{one.digest}  first served {_moment(one.first_served_at)}{mark}")
+        typer.echo(f"{one.digest}  first served {as_moment(one.first_served_at)}{mark}")
     if not served:
         typer.echo("no policy was served yet")
 
@@ -243,37 +254,6 @@ def schema() -> None:
     print(json.dumps(policy_schema(), ensure_ascii=False, indent=2))
 
 
-def off_file(policy: Path) -> Path:
-    """The file beside the policy that switches it off while it is there."""
-    return policy.with_name(f"{policy.name}.off")
-
-
-def remarks_on(policy: Policy, settings: Settings, store: Path | None) -> list[Remark]:
-    """What a valid policy should be looked at for, by the log in ``store`` where there is one."""
-    from downroute.reports.policy_review import review
-    from downroute.store import Store
-    from downroute.study.discovery import fingerprint_tasks
-
-    bearers: dict[str, set[str]] = {}
-    keyed = any(route.fingerprints for route in policy.routes)
-    if keyed and store is not None and (store / "store.db").exists():
-        with Store.open(store, create=False) as opened:
-            bearers = fingerprint_tasks(opened)
-
-    def homeless(model: str) -> str | None:
-        if not settings.upstreams:
-            return f"no upstream to ask {model}: add `upstreams:` to downroute.yaml"
-        if model not in settings.models and len(settings.upstreams) > 1:
-            name, _ = settings.upstream_of(model)
-            return (
-                f"{model} is not under `models:` in downroute.yaml, so it is asked of the first "
-                f"upstream, {name}: add `{model}: {{upstream: NAME}}`"
-            )
-        return None
-
-    return review(policy, time.time(), homeless=homeless, bearers=bearers)
-
-
 def _switched(policy: Path | None, config: Path | None) -> Path:
     """The policy to switch. It need not be readable, nor need the settings where it is named: who
     switches off is in a hurry."""
@@ -292,92 +272,3 @@ def _place(policy: Path | None, config: Path | None) -> tuple[Path, Settings]:
 
     settings = configuration.load(config)
     return policy or settings.policy, settings
-
-
-def read_policy_file_at(path: Path) -> Policy:
-    """The policy in a file.
-
-    Raises:
-        PolicyError: there is none, or it is none.
-    """
-    from downroute.routing.policy import read_policy
-
-    return read_policy(policy_text(path), str(path))
-
-
-def policy_text(path: Path) -> str:
-    """The text of the policy file.
-
-    Raises:
-        PolicyError: there is none, or it cannot be read.
-    """
-    from downroute.errors import PolicyError
-
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise PolicyError(
-            f"{path}: there is no such policy; `downroute study` writes one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise PolicyError(f"{path}: cannot be read: {unreadable(fault)}") from None
-
-
-def _old_text(old: str | None, store: Path) -> tuple[str, str]:
-    """The name and text of the policy to compare with."""
-    from downroute.errors import UsageError
-
-    if old is not None and Path(old).exists():
-        return old, policy_text(Path(old))
-    served = _served(store)
-    matching = [p for p in served if old is None or p.digest.startswith(old)]
-    if matching:
-        return f"served {matching[-1].digest}", matching[-1].text
-    if old is None:
-        raise UsageError(
-            "no policy was served yet; name the file to compare with: downroute policy diff OLD"
-        )
-    known = ", ".join(p.digest for p in served[-5:]) or "none"
-    raise UsageError(f"{old}: no such file and no such served policy; served lately: {known}")
-
-
-def _served(store: Path) -> list[ServedPolicy]:
-    """Every policy that was served, in the order they first were; none without a store."""
-    from downroute.store import Store
-
-    if not (store / "store.db").exists():
-        return []
-    with Store.open(store, create=False) as opened:
-        return opened.ledger.policies()
-
-
-def _to_roll_back_to(served: list[ServedPolicy], to: str | None, current: str) -> ServedPolicy:
-    from downroute.errors import UsageError
-
-    digests = [one.digest for one in served]
-    if to is not None:
-        matching = [one for one in served if one.digest.startswith(to)]
-        if len(matching) == 1:
-            return matching[0]
-        known = ", ".join(digests[-5:]) or "none"
-        what = "no served policy" if not matching else "several served policies"
-        raise UsageError(f"{to}: {what} by that digest; served lately: {known}")
-    earlier = served[: digests.index(current)] if current in digests else served
-    if not earlier:
-        raise UsageError(
-            "no policy was served before this one; `downroute policy off` sends everything to the "
-            "baseline"
-        )
-    return earlier[-1]
-
-
-def _moment(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
-
-
-def _located(path: Path, remark: Remark) -> str:
-    from downroute import yamlfile
-
-    tree = yamlfile.parse(policy_text(path), str(path))
-    line, column = yamlfile.position(tree, ["routes", remark.route])
-    return f"{path}:{line}:{column}: {tree['routes'][remark.route]['task']}: {remark.words}"

@@ -68,7 +68,7 @@ def test(
     Example: downroute policy test proposed.yaml
     """
     from downroute import config as configuration
-    from downroute.cli.policy import read_policy_file_at
+    from downroute.cli.policy_reading import read_policy_file_at
     from downroute.cli.policy_test_output import as_values, print_test
     from downroute.cli.pricing import price_table
     from downroute.errors import UsageError
@@ -116,7 +116,7 @@ def test(
 
 
 def _current(against: Path | None, policy: Path, settings: Settings) -> tuple[Policy | None, str]:
-    from downroute.cli.policy import read_policy_file_at
+    from downroute.cli.policy_reading import read_policy_file_at
 
     path = against or settings.policy
     if against is None and (not path.exists() or path.resolve() == policy.resolve()):

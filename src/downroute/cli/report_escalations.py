@@ -76,7 +76,7 @@ def _policy(settings: Settings, store: Store) -> PolicyText | None:
 
     served = store.ledger.policies()
     if settings.policy.exists():
-        from downroute.cli.policy import policy_text
+        from downroute.cli.policy_reading import policy_text
 
         found = PolicyText(str(settings.policy), policy_text(settings.policy))
     elif served:
