@@ -18,7 +18,7 @@ from pathlib import Path
 
 from downroute.gateway.door import Door
 from downroute.gateway.keys import digest_of, new_key
-from downroute.gateway.message import Request
+from downroute.gateway.message import KeptHeaders, Request
 from downroute.gateway_settings import GatewaySettings
 
 BODY = json.dumps({"model": "large", "messages": [{"role": "user", "content": "x" * 2000}]})
@@ -48,7 +48,7 @@ def cpu_us(count: int, limits: dict[str, object]) -> float:
     headers = [("host", "g"), ("accept", "*/*"), ("content-type", "application/json")]
     headers += [("user-agent", "OpenAI/Python"), ("content-length", str(len(BODY)))]
     headers.append(("authorization", f"Bearer {keys[-1]}"))
-    request = Request("POST", "/v1/chat/completions", headers, BODY.encode())
+    request = Request("POST", "/v1/chat/completions", KeptHeaders(headers), BODY.encode())
     admitted = door.admit(request, "/chat/completions")
     assert isinstance(admitted, Request) and admitted.key is not None
 

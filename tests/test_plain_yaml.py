@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,35 @@ def test_the_examples_of_the_docs_are_read_alike() -> None:
 )
 def test_what_is_not_plain_or_wrong_is_left_to_the_whole_parser(text: str) -> None:
     assert read_plain(text) is None
+
+
+def test_names_that_begin_with_a_digit_are_read_where_they_are_no_number_or_day() -> None:
+    chance = random.Random(11)
+    names = ["".join(chance.choices("0123456789abefgotxzTZ_-.", k=5)) for _ in range(2_000)]
+    names += ["550e8400-w", "2024-team", "12e5", "0o17", "0x1f", "2026-01-02", "1_000", "2026-1-2t"]
+    read = 0
+    for name in (name for name in names if name[0].isdigit()):
+        text = f"keys:\n  {name}:\n    revoked: true\n"
+        found = read_plain(text)
+        if found is not None:
+            read += 1
+            assert same(found, whole(text)), name
+    assert read > 100
+    assert read_plain("2024-team: 1\n550e8400-w: 2\n") == {"2024-team": 1, "550e8400-w": 2}
+
+
+def test_hundreds_of_keys_are_read_in_a_fraction_of_the_whole_parsers_time() -> None:
+    entries = "".join(
+        f"    {n}-team:\n      digest: sha256:{n:064x}\n      created: 2026-11-02\n"
+        f"      expires: '2027-01-31T12:00:00Z'\n      tasks: [a, b]\n      revoked: true\n"
+        for n in range(200)
+    )
+    text = f"upstreams: {{a: {{base_url: 'http://a'}}}}\ngateway:\n  keys:\n{entries}"
+    began = time.process_time()
+    read = read_plain(text)
+    read_s = time.process_time() - began
+    assert same(read, whole(text))
+    assert read_s < (time.process_time() - began) / 4
 
 
 def test_an_empty_file_is_an_empty_mapping() -> None:

@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 _ODD = re.compile("[^\n\x20-\x7e\xa1-\u1fff\u2010-\u2027\u2030-\ud7ff]")
 """Tabs, carriage returns, further ends of lines, marks of the order of bytes, what is not shown."""
 _QUOTED = r"""'[^'\n]*'|"[^"\\\n]*\""""
-_KEY = re.compile(rf"({_QUOTED}|[^\W\d][\w./@+-]{{0,200}}):(?= |$)")
+_KEY = re.compile(rf"({_QUOTED}|[^\W\d][\w./@+-]{{0,200}}|[0-9][\w.@-]{{0,200}}):(?= |$)")
+_IN_NO_NUMBER = re.compile("[g-np-su-wyG-NP-SU-WY]")
+"""Letters that stand in no number, day or time, however written."""
 _ENTRY = re.compile(r"- +(?=\S)")
 _COMMENT = re.compile(r" *(?:$| #.*)")
 _STRING = re.compile(_QUOTED)
@@ -195,6 +197,8 @@ class _Reader:
 def _name(key: str) -> str:
     if key[0] in "'\"":
         return key[1:-1]
+    if key[0].isdigit() and not _IN_NO_NUMBER.search(key):
+        _leave()
     return _leave() if key.lower() in _OTHER_SPELLINGS else key
 
 
