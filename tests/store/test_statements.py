@@ -49,3 +49,14 @@ def test_an_integer_beyond_sqlite_s_is_not_known_and_the_other_rows_are_as_they_
         (2, None),
         (3, -(2**63)),
     ]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 15, 16, 37, 160])
+def test_however_many_rows_there_are_each_is_inserted_once(connection, count):
+    rows = [(n, f"text {n}" if n % 3 else None, n * n) for n in range(count)]
+    rows[-1] = (count - 1, "half \ud800", 2**64)
+    assert insert_many(connection, "INTO t", ("n", "text", "number"), rows) == count
+    found = connection.execute("SELECT n, text, number FROM t ORDER BY n").fetchall()
+    assert found == [*rows[:-1], (count - 1, "half ?", None)]
+    again = [*rows, (count, "new", 1)]
+    assert insert_many(connection, "OR IGNORE INTO t", ("n", "text", "number"), again) == 1

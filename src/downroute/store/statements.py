@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from downroute.store.encoding import storable
 
 _BATCH_ROWS = 1000
 _BATCH_BYTES = 8 * 2**20
+_TOGETHER = (16, 4, 1)
+"""Rows of one statement: some 500 values are what any SQLite takes."""
 
 T = TypeVar("T")
 
@@ -32,14 +34,9 @@ def execute_many(
 ) -> int:
     """Run a statement once for each row, all of them or none, as `execute` does; how many rows
     were changed."""
-    connection.execute("SAVEPOINT rows")
-    try:
-        changed = connection.executemany(statement, rows).rowcount
-    except (UnicodeEncodeError, OverflowError):
-        connection.execute("ROLLBACK TO rows")
-        changed = connection.executemany(statement, [storable(row) for row in rows]).rowcount
-    connection.execute("RELEASE rows")
-    return changed
+    return _all_or_none(
+        connection, rows, lambda taken: connection.executemany(statement, taken).rowcount
+    )
 
 
 def insert_many(
@@ -55,13 +52,49 @@ def insert_many(
     ]
     if not known:
         return 0
-    statement = _insertion(into, tuple([name for name, _ in known]))
-    return execute_many(connection, statement, list(zip(*[v for _, v in known], strict=True)))
+    names = tuple([name for name, _ in known])
+    found = list(zip(*[values for _, values in known], strict=True))
+    return _all_or_none(connection, found, lambda taken: _inserted(connection, into, names, taken))
+
+
+def _inserted(
+    connection: sqlite3.Connection,
+    into: str,
+    columns: tuple[str, ...],
+    rows: Sequence[Sequence[Any]],
+) -> int:
+    """Some rows a statement: for each the module lets go of the interpreter, and where an event
+    loop is at work it has to wait until it gets it back."""
+    changed = done = 0
+    for size in _TOGETHER:
+        while len(rows) - done >= size:
+            values = tuple(chain.from_iterable(rows[done : done + size]))
+            changed += connection.execute(_insertion(into, columns, size), values).rowcount
+            done += size
+    return changed
 
 
 @lru_cache(maxsize=128)
-def _insertion(into: str, columns: tuple[str, ...]) -> str:
-    return f"INSERT {into} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+def _insertion(into: str, columns: tuple[str, ...], rows: int) -> str:
+    places = f"({', '.join('?' * len(columns))})"
+    return f"INSERT {into} ({', '.join(columns)}) VALUES {', '.join([places] * rows)}"
+
+
+def _all_or_none(
+    connection: sqlite3.Connection,
+    rows: Sequence[Sequence[Any]],
+    work: Callable[[Sequence[Sequence[Any]]], int],
+) -> int:
+    """What ``work`` says of ``rows``; where they hold what SQLite does not, of what it holds of
+    them. Either all of its work is done or none."""
+    connection.execute("SAVEPOINT rows")
+    try:
+        changed = work(rows)
+    except (UnicodeEncodeError, OverflowError):
+        connection.execute("ROLLBACK TO rows")
+        changed = work([storable(row) for row in rows])
+    connection.execute("RELEASE rows")
+    return changed
 
 
 def batches(items: Iterable[T], weight: Callable[[T], int] | None = None) -> Iterator[list[T]]:
