@@ -37,6 +37,7 @@ class Backlog(Generic[Item]):
         self._bound = bound
         self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._counting = threading.Lock()
+        self._closed = False
         self._closing = threading.Event()
         self._gathered_at = 0.0
 
@@ -49,7 +50,7 @@ class Backlog(Generic[Item]):
         bound = self._bound
         with self._counting:
             full = self.rows >= bound.rows or (self.rows > 0 and self.bytes + size > bound.bytes)
-            if full or self._closing.is_set():
+            if full or self._closed:
                 return False
             self.rows += 1
             self.bytes += size
@@ -73,6 +74,7 @@ class Backlog(Generic[Item]):
     def close(self) -> None:
         """Take no more."""
         with self._counting:
+            self._closed = True
             self._closing.set()
             self._items.put(None)
 
@@ -87,6 +89,7 @@ class Backlog(Generic[Item]):
         if left_s > 0:
             self._closing.wait(left_s)
         self._gathered_at = time.monotonic()
-        while len(items) < _LARGEST_BATCH and not self._items.empty():
-            items.append(self._items.get())
+        more = min(self._items.qsize(), _LARGEST_BATCH - 1)
+        take = self._items.get_nowait
+        items += [take() for _ in range(more)]
         return items

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from downroute.errors import StoreDownError, StoreError
 from downroute.gateway.backlog import Backlog, Bound
-from downroute.gateway.call_row import CallRow, finished_call, is_judged
+from downroute.gateway.call_row import CallRow, finished_call
 from downroute.gateway.confirmations import REFUSAL, UNWRITTEN, Confirmations, Ticket
 from downroute.gateway.log_lines import Seldom, say
 from downroute.gateway.opened_store import OpenedStore
@@ -147,9 +147,10 @@ class CallLog:
             timeout_s = _RETRY_S if held or self.fault is not None else None
             items = self._backlog.gathered(timeout_s, 0.0 if self.confirms else _COLLECT_S)
             last = None in items
+            freed = 0
             for item in items:
                 if isinstance(item, CallRow):
-                    self._take(item)
+                    freed += self._take(item)
                 elif isinstance(item, Feedback):
                     self._feedback.append(item)
                 elif isinstance(item, Ticket):
@@ -157,26 +158,26 @@ class CallLog:
                 elif item is not None:
                     self._look_up(item.models)
                     self._policies.append(item)
+            if freed:
+                self._backlog.done(0, freed)
             if last or time.monotonic() >= retry_at:
                 retry_at = 0.0 if self._write() else time.monotonic() + _RETRY_S
 
-    def _take(self, row: CallRow) -> None:
-        """Make the call of a row; without words it no longer holds any from here on."""
+    def _take(self, row: CallRow) -> int:
+        """Make the call of a row; without words it no longer holds any from here on. How many
+        bytes that frees."""
         keeps_words = self._keep.of(row.call.task) is not Bodies.NONE
         size = row.size if keeps_words else 0
         try:
-            asked = is_judged(row.call) and self._sample.takes(row.call.started_at)
-            call = finished_call(
-                row, self._prices.cost_usd, keep_words=keeps_words, with_question=asked
-            )
+            call = finished_call(row, self._prices.cost_usd, self._sample, keep_words=keeps_words)
         except Exception as fault:
             self._backlog.done(1, row.size)
             self._lose(1, f"a call that cannot be written down ({type(fault).__name__})")
             self._confirm([row.call], on_disk=False)
-            return
+            return 0
         self._observe(row, call)
-        self._backlog.done(0, row.size - size)
         self._calls.append((call, size))
+        return row.size - size
 
     def _observe(self, row: CallRow, call: Call) -> None:
         for observe in self._observers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec import structs
 
 from downroute.answers.openai_chat import answer_from_completion
 from downroute.gateway.known_mark import known_mark
+from downroute.gateway.question_sample import QuestionSample
 from downroute.gateway.telemetry.trace_context import Trace
 from downroute.gateway.wire import Body, Kept, Wire
 from downroute.records import Answer, Attempt, Call, Decision, Purpose, Usage
@@ -46,16 +48,11 @@ class CallRow(msgspec.Struct, frozen=True):
         )
 
 
-def is_judged(call: Call) -> bool:
-    """Whether an answer of it was judged, so that its question may tell why it did not do."""
-    return call.decision in _JUDGED and bool(call.attempts)
-
-
 def finished_call(
-    row: CallRow, pricing: Pricing, *, keep_words: bool, with_question: bool = True
+    row: CallRow, pricing: Pricing, sample: QuestionSample, *, keep_words: bool
 ) -> Call:
-    """The call as the store takes it; of a judged one with the numbers about its question, where
-    it is to be taken ``with_question``."""
+    """The call as the store takes it; of a judged one in the ``sample`` with the numbers about its
+    question."""
     attempts = tuple([_priced(attempt, pricing) for attempt in row.call.attempts])
     if keep_words and row.others:
         said = {index: _answer(row.wire, reply) for index, reply in row.others}
@@ -63,7 +60,8 @@ def finished_call(
             structs.replace(attempt, answer=said.get(index))
             for index, attempt in enumerate(attempts)
         )
-    if with_question and is_judged(row.call):
+    judged = row.call.decision in _JUDGED and attempts
+    if judged and sample.takes(row.call.started_at):
         first = next((i for i, a in enumerate(attempts) if a.purpose is Purpose.ANSWER), 0)
         told = _with_features(attempts[first], row.request)
         attempts = (*attempts[:first], told, *attempts[first + 1 :])
@@ -100,6 +98,8 @@ def _with_features(attempt: Attempt, request: Body) -> Attempt:
     from downroute.routing.signals import signals
 
     features = signals(Answer(), request, QUESTION)
+    # That took long enough for the event loop to want the interpreter.
+    time.sleep(0)
     return structs.replace(attempt, signals={**features, **attempt.signals})
 
 
