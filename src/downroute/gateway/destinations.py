@@ -80,13 +80,12 @@ class Destinations:
         return {m: self._settings.upstream_of(m)[0] for m in self._settings.models}
 
     def for_path(self, model: str | None, *, anthropic: bool) -> tuple[Pool, str | None]:
-        """Where a request goes that is not routed, and what its model is called there: to the
-        model's upstream, without one to the first of the shape that the client speaks."""
+        """Where a request goes that is not routed, and what its model is usually called there: to
+        the model's upstream, without one to the first of the shape that the client speaks."""
         if model is not None:
             pool, settings = self.of(model)
             if model in self._settings.models or len(self._pools) == 1:
-                name = settings.name or model
-                return pool, pool.deployments[0].names.get(model, name)
+                return pool, settings.name or model
         shape = ANTHROPIC if anthropic else OPENAI
         of_shape = (p for p in self._pools.values() if p.api == shape)
         return next(of_shape, self._first), None

@@ -7,7 +7,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from downroute.config import ServeSettings
 from downroute.gateway import json_text
@@ -21,15 +20,16 @@ from downroute.gateway.confirmations import REFUSAL, RETRY, Ticket
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.exchange import is_event_stream, refusal_of, when_again
-from downroute.gateway.headers import OWN, Hints, safe, split, to_client
-from downroute.gateway.message import Headers, Reply, Request
+from downroute.gateway.headers import split, to_client
+from downroute.gateway.message import Reply, Request
 from downroute.gateway.onward import Onward
 from downroute.gateway.own_keys import MaskedEvents, says_error
+from downroute.gateway.passed import Passed
+from downroute.gateway.passing import Came, Passing
 from downroute.gateway.prices import Prices
 from downroute.gateway.refused import refused
-from downroute.gateway.telemetry.trace_context import Trace, Tracing
+from downroute.gateway.telemetry.trace_context import Tracing
 from downroute.gateway.upstream import NoReplyError, UpstreamClient, UpstreamReply
-from downroute.gateway.upstreams.address import Address
 from downroute.gateway.usage import usage_in
 from downroute.records import Attempt, Call, Decision, Usage
 
@@ -50,7 +50,7 @@ class Passthrough:
         tracing: Tracing | None = None,
     ) -> None:
         self._tracing = tracing
-        self._client = client
+        self._passing = Passing(client)
         self._destinations = destinations
         self._prices = prices
         self._log = log
@@ -72,26 +72,20 @@ class Passthrough:
             return refused(request, REFUSAL, RETRY)
         anthropic = any(name == "anthropic-version" for name, _ in onward)
         pool, name = self._destinations.for_path(model, anthropic=anthropic)
-        passed = _Passed(
+        passed = Passed(
             id=new_call_id(now),
             model=model,
-            began=time.perf_counter(),
-            started_at=now,
+            onward=onward,
             hints=hints,
             trace=self._tracing.begin(onward) if self._tracing else None,
+            began=time.perf_counter(),
+            started_at=now,
+            timeout_s=self._settings().timeout_s,
         )
-        sent = onward if passed.trace is None else passed.trace.asked(onward)
-        body = request.body if name in (None, model) else _renamed(request.body, str(name))
         try:
-            reply = await pool.send(
-                self._client,
-                request.method,
-                _url(pool.first, path, request.target),
-                pool.first.sent(sent),
-                body,
-                pool.first.patience(self._settings().timeout_s, stream=True),
+            return await self._passed(
+                passed, await self._passing.send(request, path, pool, name, passed)
             )
-            return await self._passed(passed, reply)
         except NoReplyError as fault:
             refusal = refusal_of(fault, pool.name)
             unbilled = fault.fault.unasked
@@ -105,15 +99,12 @@ class Passthrough:
             self._note(passed, None, CLIENT_CLOSED_REQUEST, error=CANCELLED)
             raise
 
-    async def _passed(self, passed: _Passed, reply: UpstreamReply) -> Reply:
+    async def _passed(self, passed: Passed, came: Came) -> Reply:
+        reply, whole = came
         keys, failed = self._destinations.own_keys, reply.status >= 300
         told = keys.masked_headers(reply.headers) if failed else reply.headers
         headers = [*to_client(told), *passed.said()]
-        if failed or _is_json(reply.headers):
-            try:
-                whole = await reply.read()
-            finally:
-                reply.close()
+        if whole is not None:
             if failed or says_error(whole):
                 whole = keys.masked(whole)
             ticket = self._note(passed, reply.status, reply.status, usage=usage_in(whole))
@@ -135,7 +126,7 @@ class Passthrough:
         return ticket is None or await self._log.written(ticket)
 
     def _note_stream(
-        self, passed: _Passed, reply: UpstreamReply, tail: bytes, error: str | None
+        self, passed: Passed, reply: UpstreamReply, tail: bytes, error: str | None
     ) -> Ticket | None:
         """Log a reply whose bytes have been passed on."""
         events = is_event_stream(reply.headers)
@@ -145,7 +136,7 @@ class Passthrough:
 
     def _note(
         self,
-        passed: _Passed,
+        passed: Passed,
         status: int | None,
         told: int,
         usage: Usage | None = None,
@@ -163,14 +154,14 @@ class Passthrough:
         error = error or (f"HTTP {status}" if failed else None)
         usage = usage or Usage()
         cost = 0.0 if failed or unbilled else self._prices.known_cost_usd(passed.model, usage)
-        latency_s = time.perf_counter() - passed.began
+        ended = time.perf_counter()
         attempt = Attempt(
             passed.model,
             status=status,
             error=error,
             usage=usage,
             cost_usd=cost,
-            latency_s=latency_s,
+            latency_s=ended - passed.asked_at,
         )
         call = Call(
             id=passed.id,
@@ -178,7 +169,7 @@ class Passthrough:
             model=passed.model,
             requested_model=passed.model,
             started_at=passed.started_at,
-            latency_s=latency_s,
+            latency_s=ended - passed.began,
             usage=usage,
             status=told,
             error=error,
@@ -188,37 +179,9 @@ class Passthrough:
             session=passed.hints.session,
             request_id=passed.hints.request_id,
             key_name=passed.hints.key_name,
-            attempts=(attempt,),
+            attempts=(*passed.attempts, attempt),
         )
         return self._log.add(CallRow(call, CHAT, NOTHING_SAID, trace=passed.trace))
-
-
-class _Passed:
-    """One request on its way."""
-
-    __slots__ = ("began", "hints", "id", "model", "noted", "started_at", "trace")
-
-    def __init__(
-        self,
-        *,
-        id: str,
-        model: str | None,
-        began: float,
-        started_at: float,
-        hints: Hints,
-        trace: Trace | None,
-    ) -> None:
-        self.id = id
-        self.model = model
-        self.began = began
-        self.started_at = started_at
-        self.hints = hints
-        self.noted = False
-        self.trace = trace
-
-    def said(self) -> list[tuple[str, str]]:
-        headers = [(f"{OWN}call-id", self.id), (f"{OWN}decision", Decision.PASSTHROUGH.value)]
-        return [*headers, *([(f"{OWN}model", safe(self.model))] if self.model else [])]
 
 
 NOTHING_SAID = ChatBody(b"", {}, "")
@@ -238,20 +201,3 @@ def _model(request: Request) -> str | None:
     except (ValueError, KeyError):
         return None
     return model if isinstance(model, str) and model else None
-
-
-def _renamed(body: bytes, name: str) -> bytes:
-    return json_text.join({**json_text.fields(body), "model": name})
-
-
-def _url(address: Address, path: str, target: str) -> str:
-    """The upstream's URL of a path, with the client's query, then the configured one's."""
-    raw = urlsplit(target)
-    asked = raw.path.rstrip("/")
-    asked = asked[3:] if asked.startswith("/v1/") else asked or path
-    query = "&".join(part for part in (raw.query, address.query) if part)
-    return f"{address.base}{asked}{'?' + query if query else ''}"
-
-
-def _is_json(headers: Headers) -> bool:
-    return any(name == "content-type" and "json" in value.lower() for name, value in headers)

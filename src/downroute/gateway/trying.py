@@ -4,28 +4,17 @@ it, at another or at the same one again."""
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import urlsplit
 
 from msgspec import structs
 
 from downroute.gateway.ask import Ask
 from downroute.gateway.call_in_flight import CANCELLED
 from downroute.gateway.exchange import Exchange
-from downroute.gateway.log_lines import say
-from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, UpstreamReply
-from downroute.gateway.upstreams.again import (
-    LONGEST_REST_S,
-    Again,
-    after_fault,
-    after_status,
-    asked_to_wait_s,
-    counts_as_failure,
-    wait_s,
-)
+from downroute.gateway.upstream import NoReplyError, UpstreamClient, UpstreamReply
+from downroute.gateway.upstreams.again import Again, after_fault, after_status
+from downroute.gateway.upstreams.another import another, is_ours, learn
 from downroute.gateway.upstreams.pool import Deployment, Pool
 from downroute.records import Purpose
 
@@ -68,22 +57,15 @@ class Trying:
         self, ask: Ask, pool: Pool, tried: Sequence[Deployment], exchange: Exchange
     ) -> tuple[Deployment, float] | None:
         """Where it is asked next, after so many seconds; ``None`` = the exchange is the last."""
-        left_s = ask.call.time_left_s()
-        again = _again(exchange)
-        if again is Again.NOWHERE or left_s <= 0:
-            return None
-        other = pool.choose(tried, self._now())
-        if other is not None:
-            return other, 0.0
-        repeats = len(tried) - len(set(tried))
-        place = pool.choose((), self._now())
-        if again is Again.ELSEWHERE or repeats >= pool.retries.most or place is None:
-            return None
-        asked_s = asked_to_wait_s(exchange.status, exchange.headers, time.time())
-        pause_s = wait_s(len(tried), asked_s, self._jitter())
-        if pause_s > pool.retries.longest_wait_s or pause_s >= left_s:
-            return None
-        return place, pause_s
+        return another(
+            pool,
+            tried,
+            _again(exchange),
+            (exchange.status, exchange.headers),
+            ask.call.time_left_s(),
+            self._now(),
+            self._jitter,
+        )
 
     async def _try(
         self, ask: Ask, pool: Pool, place: Deployment, body: bytes, read: Reading
@@ -110,7 +92,9 @@ class Trying:
                 reply.close()
             if exchange is None:
                 place.breaker.gave_up()
-        self._learn(ask, place, exchange)
+        gone = exchange.fault
+        ours = gone is not None and is_ours(gone, ask.call.time_left_s())
+        learn(place, exchange.status, exchange.headers, self._now(), gone, ours=ours)
         return exchange
 
     def _sending(
@@ -120,25 +104,6 @@ class Trying:
         patience = address.patience(ask.call.time_left_s(), stream=ask.stream)
         headers = address.sent(ask.onward)
         return pool.send(self._client, "POST", address.chat_url, headers, body, patience)
-
-    def _learn(self, ask: Ask, place: Deployment, exchange: Exchange) -> None:
-        """Keep in mind how the place fares."""
-        fault, breaker, now = exchange.fault, place.breaker, self._now()
-        refused = exchange.status >= 400
-        asked_s = (
-            asked_to_wait_s(exchange.status, exchange.headers, time.time()) if refused else None
-        )
-        if asked_s is not None:
-            place.rests_until = now + min(asked_s, LONGEST_REST_S)
-        if fault is None and not counts_as_failure(exchange.status):
-            if not breaker.closed:
-                say(logging.INFO, "circuit closed", **_told(place))
-            breaker.worked()
-        elif fault is not None and _is_ours(fault, ask.call.time_left_s()):
-            breaker.gave_up()
-        elif breaker.failed(now):
-            failures, open_s = breaker.failures, breaker.settings.open_s
-            say(logging.WARNING, "circuit open", **_told(place), failures=failures, open_s=open_s)
 
 
 def unasked(ask: Ask, fault: NoReplyError) -> Exchange:
@@ -155,14 +120,3 @@ def _again(exchange: Exchange) -> Again:
         return Again.NOWHERE
     error = exchange.attempt.error or ""
     return after_status(exchange.status, error.partition("(")[2].rstrip(")"))
-
-
-def _is_ours(fault: NoReplyError, left_s: float) -> bool:
-    """Whether it says nothing of the upstream: it was not asked, or the call's own time was up."""
-    if fault.fault is Fault.TIMEOUT:
-        return left_s <= 0
-    return fault.fault in (Fault.BUSY, Fault.UNSENDABLE)
-
-
-def _told(place: Deployment) -> dict[str, str]:
-    return {"upstream": place.address.upstream, "host": urlsplit(place.address.base).netloc}
