@@ -52,9 +52,12 @@ store: {{bodies: {bodies}}}
 
 
 def answer(asked: Asked) -> Answered:
-    """As the request's words ask for it; every answer and every error quotes them."""
+    """As the request's words ask for it; every answer and every error quotes them, and every error
+    the upstream's key."""
     said = f"{ANSWER} {PROMPT}"
-    refusal = json.dumps({"error": {"message": said, "type": said, "code": said}}).encode()
+    key = asked.headers.get("authorization") or asked.headers["x-api-key"]
+    error = {"message": f"{said} {key}", "type": said, "code": key.removeprefix("Bearer ")}
+    refusal = json.dumps({"error": error}).encode()
     for word, answered in {
         "refuse": Answered(refusal, status=400),
         "fail": Answered(refusal, status=500),
@@ -154,7 +157,7 @@ def send_everything(gateway: Gateway) -> dict[str, bytes]:
         ),
     }
     for name in ("triage", "own", "refuse", "fail"):
-        gateway.ask(name, "POST", chat, asking(name), key)
+        replies[name] = gateway.ask(name, "POST", chat, asking(name), key)
     gateway.ask("no messages", "POST", chat, {"model": "large", "messages": PROMPT}, key)
     for name in ("garbage", "cut"):
         gateway.ask(name, "POST", chat, asking(name, stream=name == "cut"), key)
@@ -212,6 +215,7 @@ def test_canaries_are_found_nowhere_they_may_not_be(
         gateway.end(collector)
     # Where they have to be, they are.
     assert all(ANSWER.encode() in said and PROMPT.encode() in said for said in replies.values())
+    assert not any(key.encode() in said for said in replies.values() for key in KEYS)
     sent = str([asked.headers for asked in upstream.asked])
     assert ENV_KEY in sent and FILE_KEY in sent
     assert CLIENT_KEY not in sent and ADMIN_KEY not in sent
