@@ -57,10 +57,13 @@ class Trying:
         self, ask: Ask, pool: Pool, tried: Sequence[Deployment], exchange: Exchange
     ) -> tuple[Deployment, float] | None:
         """Where it is asked next, after so many seconds; ``None`` = the exchange is the last."""
+        again = _again(exchange)
+        if again is Again.NOWHERE:
+            return None
         return another(
             pool,
             tried,
-            _again(exchange),
+            again,
             (exchange.status, exchange.headers),
             ask.call.time_left_s(),
             self._now(),
