@@ -74,7 +74,6 @@ class Trying:
         self, ask: Ask, pool: Pool, place: Deployment, body: bytes, read: Reading
     ) -> Exchange:
         reply: UpstreamReply | None = None
-        exchange: Exchange | None = None
         place.breaker.sent()
         try:
             reply = await self._sending(ask, pool, place, body)
@@ -87,14 +86,17 @@ class Trying:
             # With its traceback it would hold this frame, and with that the exchange it is part of.
             kept = fault.with_traceback(None)
             exchange = Exchange(ask.failed(status, error, cost), fault=kept)
-        except asyncio.CancelledError:
-            ask.call.attempts.append(ask.failed(reply.status if reply else None, CANCELLED, None))
-            raise
-        finally:
-            if reply is not None and (exchange is None or exchange.live is None):
+        except BaseException as fault:
+            # Not in a ``finally``: compiled, it would take the exchange for one that is there.
+            if isinstance(fault, asyncio.CancelledError):
+                status = reply.status if reply else None
+                ask.call.attempts.append(ask.failed(status, CANCELLED, None))
+            if reply is not None:
                 reply.close()
-            if exchange is None:
-                place.breaker.gave_up()
+            place.breaker.gave_up()
+            raise
+        if reply is not None and exchange.live is None:
+            reply.close()
         gone = exchange.fault
         ours = gone is not None and is_ours(gone, ask.call.time_left_s())
         learn(place, exchange.status, exchange.headers, self._now(), gone, ours=ours)

@@ -10,8 +10,9 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing, suppress
+from typing import Protocol
 
 from downroute.errors import DownrouteError
 from downroute.gateway.message import Reply, Request
@@ -25,6 +26,15 @@ LINGER_S = 2.0
 
 Handling = Callable[[Request], Awaitable[Reply]]
 Refusing = Callable[[Request], Reply | None]
+
+
+class _Listening(Protocol):
+    """A server of an event loop; `asyncio.Server` promises more than other loops keep."""
+
+    @property
+    def sockets(self) -> Sequence[socket.socket]: ...
+
+    def close(self) -> None: ...
 
 
 class HttpServer:
@@ -42,7 +52,7 @@ class HttpServer:
         self.now = 0.0
         """The loop's time, to the second: cheaper for connections than asking each time."""
         self.stopping = False
-        self._listening: asyncio.Server | None = None
+        self._listening: _Listening | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._quiet: asyncio.Event = asyncio.Event()
 
@@ -93,7 +103,7 @@ class HttpServer:
         if self._sweeping is not None:
             self._sweeping.cancel()
 
-    async def _take_the_last(self, listening: asyncio.Server) -> None:
+    async def _take_the_last(self, listening: _Listening) -> None:
         """Stop listening, but take those whose connection the kernel has made already: when the
         socket is closed it resets them, and they may have sent a request."""
         loop = asyncio.get_running_loop()
@@ -114,7 +124,7 @@ class HttpServer:
         if not self.connections:
             self._quiet.set()
 
-    def _started(self, listening: asyncio.Server) -> int:
+    def _started(self, listening: _Listening) -> int:
         self._listening = listening
         self._sweep()
         return int(listening.sockets[0].getsockname()[1])
