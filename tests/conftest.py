@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from downroute.cli.main import main
+from downroute.gateway.built import built, changed
 
 LABELS = ("billing", "bug", "other")
 CONFIG = """\
@@ -70,6 +71,19 @@ def background(folder: Path, *arguments: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+def pytest_sessionstart() -> None:
+    """Tests of compiled modules whose sources have changed would test what was."""
+    if stale := changed():
+        pytest.exit(
+            f"compiled from other sources: {', '.join(stale)}: `make compiled` or `make pure`",
+            returncode=pytest.ExitCode.USAGE_ERROR,
+        )
+
+
+def pytest_report_header() -> str:
+    return f"gateway: {built()}"
 
 
 class Ran(NamedTuple):

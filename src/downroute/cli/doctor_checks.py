@@ -21,6 +21,7 @@ from downroute.cli.policy_reading import off_file, policy_text, remarks_on
 from downroute.cli.pricing import price_table
 from downroute.config import Settings
 from downroute.errors import ConfigError, PolicyError, StoreError
+from downroute.gateway.built import COMPILED, STALE, built
 from downroute.records import Policy
 from downroute.routing.policy import read_policy
 from downroute.store import Store
@@ -37,7 +38,7 @@ NO_ROOM = 100 * 2**20
 
 def examine(config: Path | None, policy: Path | None, store: Path | None) -> list[Finding]:
     """Every check. One that cannot be made because an earlier one failed is left out."""
-    findings = [*_python(), *_packages()]
+    findings = [*_python(), *_packages(), *_gateway()]
     try:
         settings = configuration.load(config)
     except ConfigError as fault:
@@ -72,6 +73,18 @@ def _packages() -> Iterator[Finding]:
         except PackageNotFoundError:
             yield Finding("fail", "packages", f"{name} is not installed: pip install {name}")
     yield Finding("ok", "packages", ", ".join(found))
+
+
+def _gateway() -> Iterator[Finding]:
+    said = built()
+    if said == STALE:
+        yield Finding("fail", "gateway", f"{said}: `make compiled` or `make pure` in the checkout")
+    elif said == COMPILED:
+        yield Finding("ok", "gateway", "compiled")
+    else:
+        yield Finding(
+            "ok", "gateway", "interpreted; compiled it needs less CPU (docs/performance.md)"
+        )
 
 
 def _config(path: Path | None, settings: Settings) -> Iterator[Finding]:

@@ -35,6 +35,7 @@ model_list      /v1/models
 feedback        /v1/feedback
 log_lines       what is said on stderr
 service         all of it put together, served, and taken down
+built           whether its hot path runs compiled
 workers         several such processes on one port
 transport/      the sockets: server and upstream client (httptools)
 """

@@ -133,9 +133,14 @@ class Answering:
             self._logged(call, call.row(None, status=CLIENT_CLOSED_REQUEST, error=CANCELLED))
             raise
         except Exception as fault:
-            error = f"internal error: {type(fault).__name__}"
-            await self._written(self._logged(call, call.row(None, status=500, error=error)))
-            raise
+            failed = fault
+        # Not where it is handled: compiled, what is handled there does not outlast a wait.
+        error = f"internal error: {type(failed).__name__}"
+        await self._written(self._logged(call, call.row(None, status=500, error=error)))
+        try:
+            raise failed
+        finally:
+            del failed  # it holds this frame, which holds it
 
     def _asked(self, call: CallInFlight, step: Ask) -> Awaitable[Exchange]:
         if step.purpose is not Purpose.ANSWER:

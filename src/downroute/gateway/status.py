@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from downroute.gateway import json_text
+from downroute.gateway.built import built
 from downroute.gateway.call_log import CallLog
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.message import JSON_TYPE, Reply, Request
@@ -37,6 +38,7 @@ class Readiness:
         self._log = log
         self._destinations = destinations
         self._config_fault = config_fault
+        self._code = built()
 
     async def reply(self, request: Request) -> Reply:
         status, said = (503, "refusing") if self._log.refuses else (200, "ready")
@@ -55,6 +57,7 @@ class Readiness:
             "waiting_log_rows": self._log.waiting,
             "store_fault": self._log.fault,
             "config_fault": self._config_fault(),
+            "code": self._code,
             "circuits_open": [n for n, p in self._destinations.pools.items() if p.all_open],
         }
         return _json(status, facts)

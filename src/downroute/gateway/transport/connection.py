@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 from downroute.gateway.error_reply import Refusal
@@ -239,18 +238,37 @@ class Connection(asyncio.Protocol):
         head = reply_head(reply.status, reply.headers, framing)
         if isinstance(pieces, Pushing):
             pieces.push_to(self._send_chunk if chunked else self._send_piece)
-        async with aclosing(pieces):
-            if incoming.head_only:
-                self._write(head)
-                return
-            async for piece in pieces:
-                if not piece:
-                    continue
-                self._write(head + (b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece))
-                head = b""
-                if self._writable is not None:
-                    await self._writable
-        self._write(head + _LAST_CHUNK if chunked else head)
+        failed: BaseException | None = None
+        unsent = b""
+        try:
+            unsent = await self._send_pieces(pieces, head, incoming)
+        except BaseException as fault:
+            failed = fault
+        # Not where it is handled, as ``aclosing`` does: compiled, what is handled there does not
+        # outlast a wait.
+        await pieces.aclose()
+        try:
+            if failed is not None:
+                raise failed
+        finally:
+            failed = None  # it holds this frame, which holds it
+        if not incoming.head_only:
+            self._write(unsent + _LAST_CHUNK if chunked else unsent)
+
+    async def _send_pieces(self, pieces: Stream, head: bytes, incoming: Incoming) -> bytes:
+        """The head goes out with the first piece; what is left of it where there is none."""
+        if incoming.head_only:
+            self._write(head)
+            return b""
+        chunked = incoming.chunks
+        async for piece in pieces:
+            if not piece:
+                continue
+            self._write(head + (b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece))
+            head = b""
+            if self._writable is not None:
+                await self._writable
+        return head
 
     def _send_chunk(self, piece: bytes) -> bool:
         return self._send_piece(b"%x\r\n%b\r\n" % (len(piece), piece))
