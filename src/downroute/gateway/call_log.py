@@ -230,7 +230,7 @@ class CallLog:
 
     def _add_calls(self, store: Store) -> None:
         try:
-            store.calls.add((call for call, _ in self._calls), self._keep)
+            store.calls.add([call for call, _ in self._calls], self._keep)
             self._store.check()
         except StoreDownError:
             raise

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import structs
@@ -44,10 +45,7 @@ class _CallRows(NamedTuple):
     call: tuple[Any, ...]
     attempts: Sequence[tuple[Any, ...]]
     body: BodyRow | None
-
-    @property
-    def bytes(self) -> int:
-        return self.body.bytes if self.body else 0
+    bytes: int
 
 
 class Calls:
@@ -73,7 +71,7 @@ class Calls:
         kept = keeping(keep)
         rows = (self._rows(call, kept.of(call.task), at) for call in calls)
         new = known = 0
-        for batch in batches(rows, weight=lambda row: row.bytes):
+        for batch in batches(rows, weight=_BYTES):
             with self._database.writing() as connection:
                 added = _insert(connection, batch)
             new += added
@@ -151,7 +149,8 @@ class Calls:
             attempt_row(a, None if a.error is None else allowed_error(a.error, keep, redaction))
             for a in call.attempts
         ]
-        return _CallRows((*call_row(call, error), since), attempts, body)
+        size = 0 if body is None else body.bytes
+        return _CallRows((*call_row(call, error), since), attempts, body, size)
 
     def _last(self) -> int:
         with self._database.reading() as connection:
@@ -215,6 +214,7 @@ def _attempts(connection: sqlite3.Connection, calls: list[int]) -> dict[int, lis
     return found
 
 
+_BYTES = attrgetter("bytes")
 _CALLS = ("n", *CALL_COLUMNS, "words_since")
 _ATTEMPTS = ("call", "n", *ATTEMPT_COLUMNS)
 _SELECT_ATTEMPTS = (

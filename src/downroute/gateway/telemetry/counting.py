@@ -151,9 +151,13 @@ def _cascade(numbers: Numbers, call: Call, task: str) -> None:
             numbers.count(names.CHECKS, (task, check, _RESULTS[passed]))
         if attempt.score is not None and attempt.purpose is Purpose.ANSWER:
             numbers.histogram(names.SCORES, (task,)).observe(attempt.score)
+    told = "yes" if len(call.attempts) > 1 and _escalated(call) else "no"
+    numbers.count(names.ESCALATED, (task, told))
+
+
+def _escalated(call: Call) -> bool:
     answers = [at for at, a in enumerate(call.attempts) if a.purpose is Purpose.ANSWER]
-    escalated = len(answers) > 1 and any(is_escalation(call.attempts[:at]) for at in answers)
-    numbers.count(names.ESCALATED, (task, "yes" if escalated else "no"))
+    return len(answers) > 1 and any(is_escalation(call.attempts[:at]) for at in answers)
 
 
 def error_type(attempt: Attempt) -> str:
