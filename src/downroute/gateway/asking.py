@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from msgspec import structs
 
@@ -22,6 +23,7 @@ from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient, Upst
 from downroute.gateway.upstreams.address import ANTHROPIC, OPENAI
 from downroute.gateway.upstreams.pool import Pool
 from downroute.gateway.user_checks import UserChecks
+from downroute.gateway.wire import Reader
 from downroute.records import Answer, Attempt, Json, Usage
 from downroute.routing.judging import UNJUDGED, judged, opinion
 
@@ -142,20 +144,24 @@ class Asking:
         first = await stream.next() or []
         first_byte_s = ask.elapsed_s()
 
-        def answered(error: str | None = None) -> tuple[Attempt, Sequence[Answer]]:
-            error = error or (ERROR_IN_STREAM if reader.error else None)
-            completion = reader.completion() if ask.judge else reader.outcome()
-            whole = reader.whole
-            return self._answered(ask, reply.status, completion, first_byte_s, error, whole=whole)
-
+        # No function within: compiled, a coroutine and what is defined in it hold each other.
+        answered = partial(self._streamed, ask, reply.status, reader, first_byte_s)
         exchange = Exchange(ask.begun(reply.status), reply.status, reply.headers)
         if ask.judge or reader.error:
             exchange.body = await stream.read(first)
-            exchange.attempt, exchange.answers = answered()
+            exchange.attempt, exchange.answers = answered(None)
             exchange.kept = reader.kept if self._keeps_words else None
         else:
-            exchange.live = Live(stream, first, lambda error: answered(error)[0])
+            exchange.live = Live(stream, first, partial(_attempt, answered))
         return exchange
+
+    def _streamed(
+        self, ask: Ask, status: int, reader: Reader, first_byte_s: float, error: str | None
+    ) -> tuple[Attempt, Sequence[Answer]]:
+        """What was answered by a stream that is over, with the error it ended in, if any."""
+        error = error or (ERROR_IN_STREAM if reader.error else None)
+        completion = reader.completion() if ask.judge else reader.outcome()
+        return self._answered(ask, status, completion, first_byte_s, error, whole=reader.whole)
 
     def _answered(
         self,
@@ -206,3 +212,9 @@ def _other_shape(ask: Ask, pool: Pool) -> Exchange:
     where = {OPENAI: "/v1/chat/completions", ANTHROPIC: "/v1/messages"}[pool.api]
     said = f"its upstream '{pool.name}' speaks another API; it is asked at {where}"
     return unasked(ask, NoReplyError(Fault.WRONG_API, said))
+
+
+def _attempt(
+    answered: Callable[[str | None], tuple[Attempt, Sequence[Answer]]], error: str | None
+) -> Attempt:
+    return answered(error)[0]

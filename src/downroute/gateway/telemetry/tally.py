@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,5 +129,5 @@ def _add(to: dict[str, dict[Labels, float]], name: str, labels: Labels, by: floa
     series[labels] = series.get(labels, 0.0) + by
 
 
-def _series(pairs: Iterable[tuple[list[str], float]]) -> dict[Labels, float]:
+def _series(pairs: Any) -> dict[Labels, float]:
     return {tuple(labels): float(value) for labels, value in pairs}

@@ -13,6 +13,8 @@ import os
 import socket
 import ssl
 from collections import defaultdict, deque
+from collections.abc import Callable
+from functools import partial
 
 from downroute.gateway.message import Headers, KeptHeaders
 from downroute.gateway.transport.address import Address, Origin, address
@@ -105,14 +107,8 @@ class HttpClient:
         left_s = max(until - self._loop.time(), 0.001)
         made: list[UpstreamConnection] = []
 
-        def make() -> UpstreamConnection:
-            made.append(
-                UpstreamConnection(
-                    lambda connection: self._give_back(origin, connection), self._open
-                )
-            )
-            return made[-1]
-
+        # No function within: compiled, a coroutine and what is defined in it hold each other.
+        make = partial(_made, made, partial(self._give_back, origin), self._open)
         try:
             async with asyncio.timeout(min(connect_s, left_s)):
                 _, connection = await self._loop.create_connection(
@@ -135,6 +131,15 @@ class HttpClient:
             self._tls = ssl.create_default_context()
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
+
+
+def _made(
+    made: list[UpstreamConnection],
+    give_back: Callable[[UpstreamConnection], None],
+    those_open: set[UpstreamConnection],
+) -> UpstreamConnection:
+    made.append(UpstreamConnection(give_back, those_open))
+    return made[-1]
 
 
 def _head(method: str, url: str, to: Address, headers: Headers) -> bytes:
