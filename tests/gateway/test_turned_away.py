@@ -8,7 +8,6 @@ from unittest.mock import Mock
 
 import pytest
 
-from downroute.gateway.chat import Answering
 from downroute.gateway.door import Door
 from downroute.gateway.handler import Handler
 from downroute.gateway.keys import new_key
@@ -25,8 +24,7 @@ WITH_KEY = ("authorization", f"Bearer {KEY}")
 def handler(counted: Counter[tuple[str, str]]) -> Handler:
     settings = GatewaySettings.model_validate({"keys": {"app": {"digest": digest(KEY)}}})
     unused: Any = Mock()
-    chat = Answering.__new__(Answering)  # never asked
-    return Handler(chat, chat, *[unused] * 5, counted, Door(settings))
+    return Handler(*[unused] * 7, counted, Door(settings))
 
 
 @pytest.mark.parametrize(

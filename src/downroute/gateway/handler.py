@@ -8,9 +8,9 @@ import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import PurePath
+from typing import Protocol
 
 from downroute.gateway import log_lines
-from downroute.gateway.chat import Answering
 from downroute.gateway.door import Door
 from downroute.gateway.error_reply import INTERNAL, Refusal
 from downroute.gateway.headers import REQUEST_ID, named, safe
@@ -37,6 +37,14 @@ _PASSED = (
 """Beginnings of the paths that are passed through without ``/v1`` before them, too."""
 
 
+class Answers(Protocol):
+    """What answers in one API; see `chat.Answering`."""
+
+    async def reply(self, request: Request) -> Reply: ...
+
+    async def route(self, request: Request) -> Reply: ...
+
+
 class Handler:
     """Paths are served with and without ``/v1``; any other path under ``/v1`` is an upstream's.
     `handle` never raises but for cancellation. ``requests`` counts what was asked, by path and
@@ -44,8 +52,8 @@ class Handler:
 
     def __init__(
         self,
-        chat: Answering,
-        messages: Answering,
+        chat: Answers,
+        messages: Answers,
         models: ModelList,
         ready: Replying,
         passthrough: Passthrough,
