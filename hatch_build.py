@@ -30,7 +30,7 @@ DIGESTS = f"{PACKAGE}/compiled.json"
 COMPILER = ("mypy>=2.4,<2.5", "setuptools>=77", "msgspec>=0.22,<0.23")
 """msgspec for its types: its structures are no classes that C knows."""
 _SETTINGS = "[mypy]\nmypy_path = {src}\nignore_missing_imports = true\ncache_dir = {cache}\n"
-_LINES_SHOWN = 15
+_LINES_SHOWN = 5
 
 
 class CompiledModules(BuildHookInterface):  # type: ignore[type-arg]
@@ -88,7 +88,8 @@ def compiled(source: Path, modules: Sequence[str], work: Path) -> list[Path] | s
     made = [file for file in out.rglob("*") if file.suffix in (".so", ".pyd")]
     # One file for each module and one that holds what all of them share.
     if ran.returncode or len(made) != len(modules) + 1:
-        return "\n".join(ran.stdout.strip().splitlines()[-_LINES_SHOWN:]) or "no reason was given"
+        lines = [line for line in ran.stdout.splitlines() if line and ": warning:" not in line]
+        return "\n".join(lines[-_LINES_SHOWN:]) or "no reason was given"
     digests = {module: digest(copy / module) for module in modules}
     written = out / DIGESTS
     written.write_text(json.dumps(digests, indent=0) + "\n")
