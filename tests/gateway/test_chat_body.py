@@ -130,3 +130,21 @@ def test_messages_that_are_no_list_read_as_missing_and_go_on_as_they_are(wrong: 
     assert body["messages"] is None
     assert body["tools"] is None
     assert body.for_upstream("a", AS_IT_COMES, {}) is text
+
+
+@pytest.mark.parametrize(
+    ("messages", "may"),
+    [
+        (b'[{"role": "user", "content": "Hi"}]', False),
+        (b'[{"role": "user", "content": "a\\nb"}]', False),
+        (b'[{"role": "user"}, {"role": "assistant", "content": "x"}]', True),
+        (b'[{"role": "\\u0061ssistant", "content": "x"}]', True),
+        (b"null", False),
+    ],
+)
+def test_what_is_not_mentioned_in_the_messages_is_known_without_reading_them(
+    messages: bytes, may: bool
+) -> None:
+    body = ChatBody.read(b'{"model": "large", "messages": %b}' % messages)
+    assert isinstance(body, ChatBody)
+    assert body.may_mention(b"assistant") is may

@@ -70,6 +70,13 @@ class ChatBody(Body):
     def __len__(self) -> int:
         return len(self._fields)
 
+    def may_mention(self, word: bytes) -> bool:
+        messages = self._fields.get("messages")
+        if messages is None:
+            return False
+        text = bytes(messages)
+        return word in text or b"\\u" in text  # any letter may be written by its number
+
     @property
     def members(self) -> Mapping[str, Raw]:
         """Each member as the bytes it came as, the gateway's own hints taken out."""

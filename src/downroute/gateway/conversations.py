@@ -86,7 +86,9 @@ class Conversations:
     def _known(self, plan: Plan, body: Body, hints: Hints, now: float) -> _Kept | None:
         """What is remembered of the conversation, if the request goes on with one: it says so, or
         a model has spoken in it."""
-        if not self._kept or not (hints.session or goes_on(body)):
+        if not self._kept:
+            return None
+        if not hints.session and not (body.may_mention(b"assistant") and goes_on(body)):
             return None
         key = _key(plan, body, hints)
         kept = self._kept.get(key)

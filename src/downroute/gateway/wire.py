@@ -47,6 +47,11 @@ class Body(Mapping[str, Json]):
     def size(self) -> int:
         """Bytes."""
 
+    def may_mention(self, word: bytes) -> bool:  # noqa: ARG002
+        """Whether ``word`` may stand in the messages: ``False`` is certain, and found without
+        reading them."""
+        return True
+
     @abstractmethod
     def for_upstream(self, name: str, settings: ModelSettings, added: Mapping[str, Json]) -> bytes:
         """The body that asks the model an upstream calls ``name``, with parameters ``added``."""
