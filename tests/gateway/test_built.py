@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import subprocess
+import sys
+import urllib.request
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -49,3 +52,17 @@ def test_what_another_python_compiled_is_not_what_runs(package):
         package / "room" / "hot.cpython-20.so"
     )
     assert built(package) == INTERPRETED
+
+
+def test_serve_and_ready_say_which_it_is(work):
+    command = [sys.executable, "-m", "downroute", "serve", "--port", "0"]
+    command += ["--upstream", "http://127.0.0.1:9/v1"]
+    with subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline().rstrip().split(" · ")
+            url = said[0].rpartition(" ")[2].removesuffix("/v1")
+            ready = json.load(urllib.request.urlopen(f"{url}/ready"))
+        finally:
+            process.terminate()
+    assert said[-1] == ready["code"] == built()

@@ -93,6 +93,8 @@ def _supervise(host: str, port: int, workers: int) -> None:
 
 
 def _announce(started: Started) -> None:
+    from downroute.gateway.built import built
+
     table = started.serving.table
     if table is None:
         doing = "observing (no policy)"
@@ -103,4 +105,4 @@ def _announce(started: Started) -> None:
     if started.serving.off:
         doing += " · switched off"
     kept = f"store {started.store}" + (" (cannot be written)" if started.store_fault else "")
-    print(f"gateway listens on {started.url} · {doing} · {kept}", flush=True)
+    print(f"gateway listens on {started.url} · {doing} · {kept} · {built()}", flush=True)
