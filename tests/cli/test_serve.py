@@ -20,6 +20,7 @@ from typing import ClassVar
 import pytest
 
 from downroute.cli.main import main
+from downroute.gateway.built import built
 from downroute.store import Store
 
 PATIENCE_S = 30.0
@@ -138,7 +139,7 @@ def test_it_says_where_it_listens_and_what_it_does(tmp_path: Path, upstream: str
         assert reply.headers["x-downroute-decision"] == "bypassed"
         digest = reply.headers["x-downroute-policy"]
         assert f"routing 1 route · policy {digest} · switched off" in gateway.line
-        assert gateway.line.rstrip().endswith("store elsewhere")
+        assert gateway.line.rstrip().endswith(f"store elsewhere · {built()}")
 
 
 def test_until_it_is_ready_it_loads_nothing_that_it_does_not_need(
