@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -70,7 +70,6 @@ Send = Callable[[bytes], bool]
 """Sends a piece on at once; whether more may follow before the client has taken some."""
 
 
-@runtime_checkable
 class Pushing(Stream, Protocol):
     """A stream that need not be asked for each piece."""
 

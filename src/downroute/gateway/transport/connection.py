@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.log_lines import say
-from downroute.gateway.message import Pushing, Reply, Request, Stream
+from downroute.gateway.message import Reply, Request, Send, Stream
 from downroute.gateway.transport.incoming import Incoming
 from downroute.gateway.transport.reply_head import has_body, reply_head
 from downroute.gateway.transport.request_parser import RequestParser
@@ -236,8 +237,9 @@ class Connection(asyncio.Protocol):
             self._waiting.clear()
             framing = "connection: close\r\n"
         head = reply_head(reply.status, reply.headers, framing)
-        if isinstance(pieces, Pushing):
-            pieces.push_to(self._send_chunk if chunked else self._send_piece)
+        push_to: Callable[[Send], None] | None = getattr(pieces, "push_to", None)
+        if push_to is not None:
+            push_to(self._send_chunk if chunked else self._send_piece)
         failed: BaseException | None = None
         unsent = b""
         try:
