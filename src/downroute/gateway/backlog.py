@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 _LARGEST_BATCH = 1000
-_BEHIND = 0.25
+_BEHIND = 0.05
 """Where this much of the bound waits to be gathered, the log's thread gets turns before others."""
 _TURN_S = 0.0002
 _STUCK_S = 2.0

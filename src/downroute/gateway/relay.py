@@ -72,17 +72,17 @@ class Relay:
                 if piece:
                     self._given = True
                     return piece
+            return None
         except NoReplyError as fault:
-            self._said_all = True
             self._exchange.fault = fault.with_traceback(None)
-            return await self._failure(f"{fault.fault}: {fault}", self._exchange.refusal())
+            error, refusal = f"{fault.fault}: {fault}", self._exchange.refusal()
         except Exception as fault:
-            self._said_all = True
             kind = type(fault).__name__
             say(logging.ERROR, "internal error", kind=kind, where="relay")
+            error = f"internal error: {kind}"
             refusal = Refusal(500, "the gateway failed", INTERNAL, code="internal_error")
-            return await self._failure(f"internal error: {kind}", refusal)
-        return None
+        self._said_all = True
+        return await self._failure(error, refusal)
 
     async def _events(self) -> list[bytes] | None:
         stream = self._live.stream
