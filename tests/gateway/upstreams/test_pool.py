@@ -5,6 +5,7 @@ from collections import Counter
 
 from downroute import config
 from downroute.gateway.destinations import Destinations
+from downroute.gateway.message import KeptHeaders
 from downroute.gateway.upstream import Fault, Patience
 from downroute.gateway.upstreams.pool import Deployment, Pool
 
@@ -100,3 +101,13 @@ def test_what_is_known_of_places_that_stay_survives_other_settings() -> None:
     assert after is not before and after.turns is before.turns
     assert [d.breaker.closed for d in after.deployments] == [True, False, True]
     assert after.deployments[0].weight == 1.0
+
+
+def test_the_headers_for_a_place_are_made_once_for_those_of_a_client_and_anew_for_another() -> None:
+    onward = KeptHeaders([("authorization", "Bearer theirs"), ("x-a", "b")])
+    places = [Destinations(config.parse(THREE, "c"), KEYS).pools["main"].first for _ in range(200)]
+    for place in places:
+        sent = place.sent(onward)
+        assert sent is place.sent(onward)
+        assert list(sent) == list(place.sent(list(onward)))
+    assert len(onward.made) <= 64

@@ -19,6 +19,8 @@ _KEY_HEADERS = {OPENAI: "authorization", ANTHROPIC: "x-api-key"}
 _VERSION = "2023-06-01"
 """Of Anthropic's API, where the client names none."""
 _FOR_EVER = float("inf")
+_MOST_MADE = 64
+"""Places whose headers are kept with those of a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Address:
         # By identity, which is a fraction of a hash's cost; what is held cannot lend its to others.
         known: tuple[Address, Headers] | None = onward.made.get(id(self))
         if known is None or known[0] is not self:
+            if len(onward.made) >= _MOST_MADE:
+                onward.made.clear()  # a connection may outlive any number of configurations
             known = onward.made[id(self)] = self, KeptHeaders(self._sent(onward))
         return known[1]
 
