@@ -100,8 +100,6 @@ class Planned:
     def _by_fault(self) -> set[str]:
         if self.fault is None:
             return {GOOD}
-        if self.kind == "embeddings" and self.fault == "503 once":
-            return {"503"}  # what is passed through is not asked again
         found = _ALLOWED[self.fault][self.streams]
         # The head of a stream that is held back goes out before its end is known.
         held = self.streams and self.kind in _ROUTED and found != {GOOD}
