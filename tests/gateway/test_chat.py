@@ -279,7 +279,7 @@ def test_an_unknown_path_or_method_says_what_there_is(start: Start) -> None:
     for method, path, status in (
         ("POST", "/embed", 404),
         ("GET", "/", 404),
-        ("GET", "/v1/chat/completions", 405),
+        ("DELETE", "/v1/chat/completions", 405),
     ):
         got = gateway.request(method, path, b"{}" if method == "POST" else b"")
         assert got.status == status
@@ -304,3 +304,21 @@ def test_strange_messages_are_the_upstreams_to_refuse(start: Start, upstream: Up
         assert upstream.asked[-1].json == body
         assert gateway.chat(body, "triage").status == 200
     assert len(gateway.calls(12)) == 12
+
+
+@pytest.mark.parametrize(("configured", "joined"), [("", ""), ("?api-version=7", "&api-version=7")])
+def test_the_query_of_the_address_reaches_every_model_that_is_asked(
+    start: Start, upstream: Upstream, configured: str, joined: str
+) -> None:
+    gateway = start(CASCADE, f"upstreams: {{test: {{base_url: 'UPSTREAM{configured}'}}}}")
+    upstream.answer = small_fails_on_crashes
+    with gateway.client(default_query={"beta": "true"}) as client:
+        request = chat_body("It crashes.")
+        client.chat.completions.create(**request, extra_headers={"x-downroute-task": "triage"})
+        upstream.answer = lambda _: Answered(b'{"object": "list", "data": []}')
+        client.models.list()
+    assert [asked.target for asked in upstream.asked] == [
+        f"/v1/chat/completions?beta=true{joined}",
+        f"/v1/chat/completions?beta=true{joined}",
+        f"/v1/models?beta=true{joined}",
+    ]

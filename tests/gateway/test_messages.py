@@ -67,6 +67,18 @@ def test_a_message_passes_byte_for_byte_with_what_the_api_asks_for(
     assert call.cost_usd == pytest.approx((100 * 10 + 10 * 100) / 1e6)
 
 
+def test_what_is_still_in_beta_is_asked_for_in_the_address_as_well(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start(None, CONFIG.replace("UPSTREAM", "'UPSTREAM?region=eu'"))
+    upstream.answer = says()
+    with client(gateway) as anthropics:
+        anthropics.beta.messages.create(**ASK, betas=["b-1"], extra_query={"beta": "true"})
+    (asked,) = upstream.asked
+    assert asked.target == "/v1/messages?beta=true&region=eu"
+    assert asked.headers["anthropic-beta"] == "b-1"
+
+
 def test_the_upstreams_own_key_replaces_the_clients(start: Start, upstream: Upstream) -> None:
     config = "upstreams: {claude: {base_url: UPSTREAM, api: anthropic, key: env:CLAUDE_KEY}}"
     gateway = start(None, config, CLAUDE_KEY="own")

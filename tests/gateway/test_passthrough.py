@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import socket
+from urllib.parse import urlsplit
 
 import openai
 import pytest
 
 from downroute.records import Decision
 
-from .running import Start
+from .running import PATIENCE_S, Gateway, Start
 from .upstream import Answered, Upstream
 
 PRICED = "models: {large: {upstream: test}}\nupstreams: {test: {base_url: UPSTREAM}}"
@@ -17,6 +20,11 @@ PRICED = "models: {large: {upstream: test}}\nupstreams: {test: {base_url: UPSTRE
 
 def answered(value: object, **options: object) -> Answered:
     return Answered(json.dumps(value, indent=1).encode(), **options)
+
+
+def raw(gateway: Gateway) -> socket.socket:
+    address = urlsplit(gateway.url)
+    return socket.create_connection((str(address.hostname), address.port), PATIENCE_S)
 
 
 def test_embeddings_pass_byte_for_byte_and_are_priced(start: Start, upstream: Upstream) -> None:
@@ -115,6 +123,79 @@ def test_no_path_leads_out_of_the_api(start: Start, upstream: Upstream, path: st
     gateway = start(None, PRICED)
     assert gateway.request("GET", path).status == 404
     assert upstream.asked == []
+
+
+def test_a_reply_without_a_body_leaves_the_connection_as_it_was(
+    start: Start, upstream: Upstream
+) -> None:
+    """Whatever came after its head would be taken for the next reply (RFC 9112, 6.3)."""
+    gateway = start(None, PRICED)
+    upstream.answer = lambda asked: (
+        Answered(status=204, headers={}) if asked.method == "DELETE" else answered({"id": "b"})
+    )
+    with raw(gateway) as client:
+        client.sendall(b"DELETE /v1/files/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        gone = client.recv(65536)
+        client.sendall(b"GET /v1/files/b HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        found = client.recv(65536)
+    assert gone.startswith(b"HTTP/1.1 204 ") and gone.endswith(b"\r\n\r\n")
+    assert gone.count(b"\r\n\r\n") == 1 and b"transfer-encoding" not in gone
+    assert found.startswith(b"HTTP/1.1 200 ") and found.endswith(b'"id": "b"\n}')
+
+
+def test_head_says_how_long_the_upstream_s_body_would_be(start: Start, upstream: Upstream) -> None:
+    gateway = start(None, PRICED)
+    upstream.answer = lambda _: Answered(b"x" * 1234, headers={"content-type": "text/plain"})
+    got = gateway.request("HEAD", "/v1/files/a/content")
+    assert (got.status, got.headers["content-length"], got.body) == (200, "1234", b"")
+    assert gateway.request("GET", "/v1/files/a/content").body == b"x" * 1234
+
+
+def test_answers_that_are_stored_are_listed_by_the_upstream(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start(None, PRICED)
+    page = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    upstream.answer = lambda _: answered(page)
+    for url in (gateway.url, gateway.url.removesuffix("/v1")):
+        with openai.OpenAI(base_url=url, api_key="k", max_retries=0) as client:
+            assert client.chat.completions.list(limit=2).data == []
+            client.chat.completions.messages.list("c-1")
+            client.chat.completions.delete("c-1")
+    assert [(a.method, a.target) for a in upstream.asked] == 2 * [
+        ("GET", "/v1/chat/completions?limit=2"),
+        ("GET", "/v1/chat/completions/c-1/messages"),
+        ("DELETE", "/v1/chat/completions/c-1"),
+    ]
+    refused = gateway.request("PATCH", "/v1/chat/completions")
+    assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+def test_a_packed_body_passes_as_it_is_and_says_that_it_is_packed(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start(None, PRICED)
+    upstream.answer = lambda _: answered({})
+    body = gzip.compress(b'{"model": "large"}')
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    gateway.request("POST", "/v1/embeddings", body, headers)
+    (asked,) = upstream.asked
+    assert (asked.headers["content-encoding"], asked.body) == ("gzip", body)
+    for path, kind in (("/v1/chat/completions", "code"), ("/v1/route", "code")):
+        got = gateway.request("POST", path, body, headers)
+        assert (got.status, got.json["error"][kind]) == (415, "unsupported_content_encoding")
+    got = gateway.request("POST", "/v1/messages", body, headers)
+    assert (got.status, got.json["type"]) == (415, "error")
+    assert len(upstream.asked) == 1
+
+
+def test_no_target_that_http_allows_is_a_fault_of_ours(start: Start, upstream: Upstream) -> None:
+    gateway = start(None, PRICED)
+    upstream.answer = lambda _: answered({})
+    with raw(gateway) as client:
+        client.sendall(b"GET http://[x/v1/files?a=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert upstream.asked[-1].target == "/v1/files?a=1"
 
 
 def test_route_says_what_would_be_done_and_asks_nobody(start: Start, upstream: Upstream) -> None:

@@ -20,6 +20,8 @@ class Asked:
     headers: dict[str, str]
     body: bytes
     cancelled: bool = False
+    target: str = ""
+    """The path as it was sent, with its query."""
 
     @property
     def json(self) -> Any:
@@ -53,7 +55,11 @@ class Upstream:
 
     async def start(self) -> None:
         self._server = web.Server(
-            self._serve, handler_cancellation=True, access_log=None, max_field_size=100_000
+            self._serve,
+            handler_cancellation=True,
+            access_log=None,
+            max_field_size=100_000,
+            auto_decompress=False,
         )
         loop = asyncio.get_running_loop()
         self._listening = await loop.create_server(self._server, "127.0.0.1", 0)
@@ -67,7 +73,7 @@ class Upstream:
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         pieces = [piece async for piece in http.content.iter_any()]
         headers = {k.lower(): v for k, v in http.headers.items()}
-        asked = Asked(http.method, http.path, headers, b"".join(pieces))
+        asked = Asked(http.method, http.path, headers, b"".join(pieces), target=http.raw_path)
         self.asked.append(asked)
         try:
             return await self._answer(http, self.answer(asked))

@@ -31,11 +31,11 @@ _SAVED_USD = f"{OWN}saved-usd"
 
 
 class CallInFlight:
-    """``onward`` are the client's headers for the upstream, ``began`` is on the clock of
-    ``time.perf_counter``, ``started_at`` in Unix seconds."""
+    """``onward`` are the client's headers for the upstream, ``query`` is that of the address it
+    asked at, ``began`` is on the clock of ``time.perf_counter``, ``started_at`` in Unix seconds."""
 
     __slots__ = (
-        *("attempts", "began", "body", "exchanges", "hints", "id", "onward", "plan"),
+        *("attempts", "began", "body", "exchanges", "hints", "id", "onward", "plan", "query"),
         *("started_at", "timeout_s", "trace", "wire"),
     )
 
@@ -51,6 +51,7 @@ class CallInFlight:
         timeout_s: float,
         id: str,
         trace: Trace | None = None,
+        query: str = "",
     ) -> None:
         self.wire = wire
         self.body = body
@@ -62,6 +63,7 @@ class CallInFlight:
         self.timeout_s = timeout_s
         self.id = id
         self.trace = trace
+        self.query = query
         self.attempts: list[Attempt] = []
         self.exchanges: list[Exchange] = []
 

@@ -23,9 +23,10 @@ from downroute.gateway.error_reply import Refusal
 from downroute.gateway.escalations import Escalations, escalation_cost_usd, is_escalation
 from downroute.gateway.exchange import Exchange, Live, Outcome, when_again
 from downroute.gateway.headers import comment, split, to_client
-from downroute.gateway.message import JSON_TYPE, Pushing, Reply, Request
+from downroute.gateway.message import JSON_TYPE, Pushing, Reply, Request, path_and_query
 from downroute.gateway.plan import Serving, plan
 from downroute.gateway.relay import Relay
+from downroute.gateway.request_members import packed
 from downroute.gateway.telemetry.trace_context import Tracing
 from downroute.gateway.versions import Versions
 from downroute.gateway.waiting import hold_back
@@ -74,7 +75,7 @@ class Answering:
         wire = self._wire
         body = wire.read_body(request.body)
         if isinstance(body, Refusal):
-            return wire.refused(body)
+            return wire.refused(packed(request.headers) or body)
         hints, onward = split(request.headers, request.key)
         chosen = plan(self._serving(), body, hints, now)
         if isinstance(chosen, Refusal):
@@ -85,8 +86,9 @@ class Answering:
         trace = self._tracing.begin(onward) if self._tracing else None
         settings = self._settings()
         timeout_s = settings.timeout_s
+        id, query = new_call_id(now), path_and_query(request.target)[1]
         call = CallInFlight(
-            wire, body, hints, chosen, onward, now, began, timeout_s, new_call_id(now), trace
+            wire, body, hints, chosen, onward, now, began, timeout_s, id, trace, query
         )
         if body.stream and len(chosen.route.models) > 1:
             return await hold_back(self, call, settings.heartbeat_s)
@@ -96,7 +98,7 @@ class Answering:
         """What would be done with a request, without asking anybody."""
         body = self._wire.read_body(request.body)
         if isinstance(body, Refusal):
-            return self._wire.refused(body)
+            return self._wire.refused(packed(request.headers) or body)
         hints, _ = split(request.headers, request.key)
         chosen = plan(self._serving(), body, hints, time.time())
         if isinstance(chosen, Refusal):

@@ -31,10 +31,13 @@ _SERVED = (
 )
 _PASSED = (
     *("/responses", "/embeddings", "/completions", "/messages/", "/moderations", "/audio/"),
+    "/chat/completions",
     *("/images/", "/files", "/batches", "/uploads", "/vector_stores", "/fine_tuning/", "/rerank"),
     *("/conversations", "/containers", "/videos", "/evals", "/assistants", "/threads", "/models"),
 )
 """Beginnings of the paths that are passed through without ``/v1`` before them, too."""
+_STORED = "/chat/completions"
+"""Where answers are asked for, and where those are listed that an upstream has stored."""
 
 
 class Answers(Protocol):
@@ -122,10 +125,12 @@ class Handler:
             return admitted
         request = admitted
         method, replying = self._paths.get(path, ("", None))
-        if replying is None:
+        if replying is None or (path == _STORED and request.method in ("GET", "HEAD")):
             return self._elsewhere(request, path, versioned)
         if request.method == method or (method == "GET" and request.method == "HEAD"):
             return replying(request)
+        if path == _STORED:
+            return _not_allowed(request, "GET, HEAD, POST")
         return _not_allowed(request, "GET, HEAD" if method == "GET" else method)
 
     def turned_away(self, head: Request) -> Reply | None:

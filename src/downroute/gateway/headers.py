@@ -31,7 +31,6 @@ _HOP_BY_HOP = frozenset(
 _NOT_SENT_UP = _HOP_BY_HOP | {
     "host",
     "content-length",
-    "content-encoding",
     "accept-encoding",
     "expect",
     "cookie",

@@ -57,6 +57,20 @@ class Request(msgspec.Struct, frozen=True):
     key: Key | None = None
 
 
+BODILESS = frozenset({204, 205, 304})
+"""Statuses whose replies have no body (RFC 9110, 15.3.5, 15.3.6, 15.4.5)."""
+
+
+def path_and_query(target: str) -> tuple[str, str]:
+    """The two parts of a request's target that matter, as they were sent."""
+    if not target.startswith("/"):
+        # The absolute form that proxies are asked in (RFC 9112, 3.2.2).
+        _, _, rest = target.partition("://")
+        target = "/" + rest.partition("/")[2] if rest else target
+    path, _, query = target.partition("#")[0].partition("?")
+    return path, query
+
+
 class Stream(Protocol):
     """A body that comes in pieces. It raises nothing but cancellation; whoever takes it closes it,
     begun or not, so that what feeds it ends too."""

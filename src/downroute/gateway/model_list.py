@@ -9,7 +9,7 @@ from downroute.gateway.destinations import Destinations
 from downroute.gateway.error_reply import UPSTREAM, Refusal
 from downroute.gateway.headers import split, to_client
 from downroute.gateway.keys import Key
-from downroute.gateway.message import JSON_TYPE, Reply, Request
+from downroute.gateway.message import JSON_TYPE, Reply, Request, path_and_query
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient
 from downroute.records import Json
 from downroute.routing.match import AUTO
@@ -25,7 +25,7 @@ class ModelList:
     async def reply(self, request: Request) -> Reply:
         listed = self._entries(request.key)
         if listed is None:
-            return await self._pass_on(request, self._destinations.default.models_url)
+            return await self._pass_on(request, "/models")
         entries = [_entry(name, owner) for name, owner in listed.items()]
         return _json({"object": "list", "data": entries})
 
@@ -34,8 +34,7 @@ class ModelList:
         listed = self._entries(request.key)
         if listed is None and model != AUTO:
             # Its slashes are the name's own; all else might not be fit for a URL.
-            url = f"{self._destinations.default.models_url}/{quote(model, safe='/:')}"
-            return await self._pass_on(request, url)
+            return await self._pass_on(request, f"/models/{quote(model, safe='/:')}")
         owner = _OWN.get(model) if listed is None else listed.get(model)
         if owner is None:
             message = f"the model '{model}' is not configured here; GET /v1/models lists those"
@@ -52,8 +51,9 @@ class ModelList:
             return {m: owner for m, owner in {**names, **_OWN}.items() if key.lets(m) or m == AUTO}
         return {**configured, **_OWN} if configured else None
 
-    async def _pass_on(self, request: Request, url: str) -> Reply:
+    async def _pass_on(self, request: Request, path: str) -> Reply:
         address = self._destinations.default
+        url = address.url(path, path_and_query(request.target)[1])
         _, onward = split(request.headers, request.key)
         try:
             reply = await self._client.send(

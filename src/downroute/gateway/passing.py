@@ -7,11 +7,10 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from downroute.gateway import json_text
 from downroute.gateway.completion import error_code
-from downroute.gateway.message import Headers, Request
+from downroute.gateway.message import BODILESS, Headers, Request, path_and_query
 from downroute.gateway.passed import Passed
 from downroute.gateway.upstream import NoReplyError, UpstreamClient, UpstreamReply
 from downroute.gateway.upstreams.address import Address
@@ -116,7 +115,7 @@ class Passing:
         came: Came | NoReplyError | None = None
         try:
             reply = await pool.send(self._client, request.method, url, headers, body, patience)
-            came = await _begun(reply)
+            came = await _begun(reply, request.method)
         except NoReplyError as fault:
             came = fault.with_traceback(None)
         finally:
@@ -130,10 +129,11 @@ class Passing:
         return came
 
 
-async def _begun(reply: UpstreamReply) -> Came:
+async def _begun(reply: UpstreamReply, method: str) -> Came:
     """A refusal or JSON is read to its end, so that what is wrong with it is known before anything
-    is passed on."""
-    if reply.status < 300 and not is_json(reply.headers):
+    is passed on; so is what has no body."""
+    bodiless = method == "HEAD" or reply.status in BODILESS
+    if reply.status < 300 and not bodiless and not is_json(reply.headers):
         return Came(reply, None)
     try:
         return Came(reply, await reply.read())
@@ -174,11 +174,10 @@ def renamed(body: bytes, name: str) -> bytes:
 
 def _url(address: Address, path: str, target: str) -> str:
     """The upstream's URL of a path, with the client's query, then the configured one's."""
-    raw = urlsplit(target)
-    asked = raw.path.rstrip("/")
+    raw, query = path_and_query(target)
+    asked = raw.rstrip("/")
     asked = asked[3:] if asked.startswith("/v1/") else asked or path
-    query = "&".join(part for part in (raw.query, address.query) if part)
-    return f"{address.base}{asked}{'?' + query if query else ''}"
+    return address.url(asked, query)
 
 
 def is_json(headers: Headers) -> bool:

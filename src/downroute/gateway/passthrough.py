@@ -83,9 +83,8 @@ class Passthrough:
             timeout_s=self._settings().timeout_s,
         )
         try:
-            return await self._passed(
-                passed, await self._passing.send(request, path, pool, name, passed)
-            )
+            came = await self._passing.send(request, path, pool, name, passed)
+            return await self._passed(passed, came, head_only=request.method == "HEAD")
         except NoReplyError as fault:
             refusal = refusal_of(fault, pool.name)
             unbilled = fault.fault.unasked
@@ -99,11 +98,13 @@ class Passthrough:
             self._note(passed, None, CLIENT_CLOSED_REQUEST, error=CANCELLED)
             raise
 
-    async def _passed(self, passed: Passed, came: Came) -> Reply:
+    async def _passed(self, passed: Passed, came: Came, *, head_only: bool) -> Reply:
         reply, whole = came
         keys, failed = self._destinations.own_keys, reply.status >= 300
         told = keys.masked_headers(reply.headers) if failed else reply.headers
         headers = [*to_client(told), *passed.said()]
+        if head_only:
+            headers += [pair for pair in reply.headers if pair[0] == "content-length"]
         if whole is not None:
             if failed or says_error(whole):
                 whole = keys.masked(whole)

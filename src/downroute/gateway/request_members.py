@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from downroute.gateway import json_text
 from downroute.gateway.error_reply import Refusal
+from downroute.gateway.headers import safe
 from downroute.gateway.json_text import Raw
+from downroute.gateway.message import Headers
 
 
 def read_members(text: bytes) -> tuple[dict[str, Raw], str] | Refusal:
@@ -22,6 +24,15 @@ def read_members(text: bytes) -> tuple[dict[str, Raw], str] | Refusal:
         message = 'the body names no model; add "model": "NAME"'
         return Refusal(400, message, param="model", code="missing_model")
     return fields, model
+
+
+def packed(headers: Headers) -> Refusal | None:
+    """Why a body that cannot be read is none, where it came packed (RFC 9110, 15.5.16)."""
+    coding = next((v.strip() for n, v in headers if n == "content-encoding"), "identity")
+    if coding.lower() == "identity":
+        return None
+    message = f"the body is packed (content-encoding: {safe(coding)}); send it as it is"
+    return Refusal(415, message, code="unsupported_content_encoding")
 
 
 def take_task(fields: dict[str, Raw]) -> str | None:

@@ -108,7 +108,8 @@ class Trying:
         address = place.address
         patience = address.patience(ask.call.time_left_s(), stream=ask.stream)
         headers = address.sent(ask.onward)
-        return pool.send(self._client, "POST", address.chat_url, headers, body, patience)
+        url = address.chat_url_with(ask.call.query)
+        return pool.send(self._client, "POST", url, headers, body, patience)
 
 
 def unasked(ask: Ask, fault: NoReplyError) -> Exchange:

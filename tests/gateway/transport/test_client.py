@@ -82,6 +82,9 @@ FRAMINGS = {
     % (BODY[:5], len(BODY) - 5, BODY[5:]),
     "end": b"connection: close\r\n\r\n" + BODY,
     "gzip": b"content-encoding: gzip\r\n\r\n" + gzip.compress(BODY, mtime=0),
+    "gzip in parts": b"content-encoding: gzip\r\n\r\n"
+    + b"".join(gzip.compress(part, mtime=0) for part in (BODY[:99], BODY[99:]))
+    + b"\0\0\0",
     "deflate": b"content-encoding: deflate\r\n\r\n" + zlib.compress(BODY),
 }
 
@@ -130,6 +133,12 @@ def test_head_waits_for_no_body():
         (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nnot gzip", "unpacked"),
         (
             b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
+            + gzip.compress(BODY, mtime=0)[:-9],
+            "unpacked",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
+            + gzip.compress(BODY, mtime=0)
             + gzip.compress(BODY, mtime=0)[:-9],
             "unpacked",
         ),

@@ -234,6 +234,19 @@ def test_stopping_answers_what_is_under_way_and_what_is_on_its_way():
     assert b"x-path: /1" in said and said.count(b"connection: close") >= 1
 
 
+def test_a_status_without_a_body_has_no_chunks():
+    pieces = Pieces([b"never"])
+
+    async def stream(request: Request) -> Reply:
+        return await echo(request) if request.path == "/2" else Reply(204, [], pieces)
+
+    first = b"DELETE /1 HTTP/1.1\r\n" + HOST + b"\r\n"
+    said = talk(sending(first + b"GET /2 HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n"), stream)
+    head, _, rest = said.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head and rest.startswith(b"HTTP/1.1 200 ")
+    assert pieces.closed
+
+
 def test_stopping_answers_those_whom_only_the_kernel_has_taken_yet():
     async def with_it(reader, writer, server):
         address = writer.get_extra_info("peername")

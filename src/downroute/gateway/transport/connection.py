@@ -214,7 +214,9 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _send_whole(self, reply: Reply, body: bytes, framing: str, head_only: bool) -> None:
-        if has_body(reply.status):
+        if head_only and any(name == "content-length" for name, _ in reply.headers):
+            pass  # of the body that a GET would bring
+        elif has_body(reply.status):
             framing = f"content-length: {len(body)}\r\n{framing}"
         else:
             body = b""
@@ -229,7 +231,10 @@ class Connection(asyncio.Protocol):
         stream that fails ends the connection without the last chunk, so that nobody takes what
         came for the whole."""
         chunked = incoming.chunks
-        if chunked:
+        silent = incoming.head_only or not has_body(reply.status)
+        if not has_body(reply.status):
+            pass  # an empty body has no chunks either (RFC 9112, 6.1)
+        elif chunked:
             framing = f"transfer-encoding: chunked\r\n{framing}"
         elif not self._last:
             # The end of the connection is the end of the reply, so nothing can follow it.
@@ -243,7 +248,7 @@ class Connection(asyncio.Protocol):
         failed: BaseException | None = None
         unsent = b""
         try:
-            unsent = await self._send_pieces(pieces, head, incoming)
+            unsent = await self._send_pieces(pieces, head, chunked, silent)
         except BaseException as fault:
             failed = fault
         # Not where it is handled, as ``aclosing`` does: compiled, what is handled there does not
@@ -254,15 +259,15 @@ class Connection(asyncio.Protocol):
                 raise failed
         finally:
             failed = None  # it holds this frame, which holds it
-        if not incoming.head_only:
+        if not silent:
             self._write(unsent + _LAST_CHUNK if chunked else unsent)
 
-    async def _send_pieces(self, pieces: Stream, head: bytes, incoming: Incoming) -> bytes:
-        """The head goes out with the first piece; what is left of it where there is none."""
-        if incoming.head_only:
+    async def _send_pieces(self, pieces: Stream, head: bytes, chunked: bool, silent: bool) -> bytes:
+        """The head goes out with the first piece; what is left of it where there is none. A
+        ``silent`` reply has nothing else."""
+        if silent:
             self._write(head)
             return b""
-        chunked = incoming.chunks
         async for piece in pieces:
             if not piece:
                 continue

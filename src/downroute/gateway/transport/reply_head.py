@@ -6,15 +6,14 @@ import time
 from email.utils import formatdate
 from http import HTTPStatus
 
-from downroute.gateway.message import Headers
+from downroute.gateway.message import BODILESS, Headers
 
 _STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
-_BODILESS = frozenset({204, 205, 304})
 
 
 def has_body(status: int) -> bool:
     """Whether a reply of this status may have a body (RFC 9110, 6.4.1)."""
-    return status >= 200 and status not in _BODILESS
+    return status >= 200 and status not in BODILESS
 
 
 def reply_head(status: int, headers: Headers, framing: str) -> bytes:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import httptools
 
 from downroute.gateway.error_reply import Refusal
-from downroute.gateway.message import KeptHeaders, Request
+from downroute.gateway.message import KeptHeaders, Request, path_and_query
 from downroute.gateway.transport.incoming import Incoming
 from downroute.gateway.transport.limits import Limits
 from downroute.gateway.transport.same_head import SameHead
@@ -218,11 +218,7 @@ def _too_long(what: str) -> Refusal:
 
 def _path(target: str) -> str:
     """The path of a request target, decoded, without its query."""
-    if not target.startswith("/"):
-        # The absolute form that proxies are asked in (RFC 9112, 3.2.2).
-        _, _, rest = target.partition("://")
-        target = "/" + rest.partition("/")[2] if rest else target
-    path = target.partition("?")[0].partition("#")[0]
+    path, _ = path_and_query(target)
     return unquote(path) if "%" in path else path
 
 

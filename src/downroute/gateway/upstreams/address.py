@@ -16,6 +16,7 @@ from downroute.upstream_settings import Place, Upstream
 OPENAI = "openai"
 ANTHROPIC = "anthropic"
 _KEY_HEADERS = {OPENAI: "authorization", ANTHROPIC: "x-api-key"}
+_CHAT_PATHS = {OPENAI: "/chat/completions", ANTHROPIC: "/messages"}
 _VERSION = "2023-06-01"
 """Of Anthropic's API, where the client names none."""
 _FOR_EVER = float("inf")
@@ -33,7 +34,6 @@ class Address:
     upstream: str
     api: str
     chat_url: str
-    models_url: str
     base: str
     query: str
     own_key: bool
@@ -48,6 +48,14 @@ class Address:
         own = self.stream if stream else self.plain
         total_s = max(min(left_s, own.total_s), 0.001)
         return Patience(total_s, own.idle_s, own.first_byte_s, own.connect_s)
+
+    def url(self, path: str, asked: str = "") -> str:
+        """Of a ``path`` of this API, ``asked`` with a query of the client's."""
+        return _url(self.base, path, asked, self.query)
+
+    def chat_url_with(self, asked: str) -> str:
+        """Where models are asked with a query of the client's."""
+        return self.url(_CHAT_PATHS[self.api], asked) if asked else self.chat_url
 
     def sent(self, onward: Headers) -> Headers:
         """The client's headers with its own."""
@@ -75,22 +83,26 @@ def address(name: str, upstream: Upstream, place: Place, environment: Mapping[st
     if key is not None:
         header = (upstream.key_header or _KEY_HEADERS[upstream.api]).lower()
         headers[header] = f"Bearer {key}" if header == "authorization" else key
-    anthropic = upstream.api == ANTHROPIC
+    query = urlsplit(where.url).query
     plain, stream = patience(upstream)
     return Address(
         upstream=name,
         api=upstream.api,
-        chat_url=f"{where.base}/messages" if anthropic else where.url,
-        models_url=f"{where.base}/models",
+        chat_url=_url(where.base, _CHAT_PATHS[upstream.api], query),
         base=where.base,
-        query=urlsplit(where.url).query,
+        query=query,
         own_key=key is not None or bool(CREDENTIALS & set(headers)),
         plain=plain,
         stream=stream,
         headers=headers,
-        defaults={"anthropic-version": _VERSION} if anthropic else {},
+        defaults={"anthropic-version": _VERSION} if upstream.api == ANTHROPIC else {},
         key=key,
     )
+
+
+def _url(base: str, path: str, *queries: str) -> str:
+    query = "&".join([part for part in queries if part])
+    return f"{base}{path}{'?' if query else ''}{query}"
 
 
 def patience(upstream: Upstream) -> tuple[Patience, Patience]:
