@@ -166,3 +166,9 @@ def test_shortcuts_read_what_line_by_line_reading_reads():
             at += size
         told = [data for event in found if (data := payload(event)) is not None]
         assert told == _by_the_standard(stream), stream
+
+
+def test_a_usage_chunk_without_choices_is_taken_out_as_well() -> None:
+    told = b'data: {"id":"c","usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
+    assert passed(told + b"data: [DONE]\n\n", reader(usage=True)) == b"data: [DONE]\n\n"
+    assert passed(told, reader()) == told

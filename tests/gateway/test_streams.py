@@ -358,3 +358,39 @@ def test_a_client_that_falls_behind_gets_all_of_a_stream_and_the_upstream_waits_
     assert got.count(b"x" * 8_000) == 4_000 and b"data: [DONE]" in got
     (call,) = gateway.calls(1)
     assert (call.status, call.error) == (200, None)
+
+
+def test_an_upstream_that_will_not_be_asked_for_usage_is_asked_without(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start()
+    refusal = b'{"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs"}]}'
+
+    def answer(asked: Asked) -> Answered:
+        if "stream_options" in asked.json:
+            return Answered(refusal, status=422)
+        return stream(asked.model, usage=False)
+
+    upstream.answer = answer
+    for _ in range(2):
+        got = gateway.chat(chat_body(stream=True))
+        expected = b"".join(stream_events("large", ("bil", "ling"), usage=False))
+        assert (got.status, without_comments(got.body)) == (200, expected)
+    assert ["stream_options" in a.json for a in upstream.asked] == [True, False, False]
+    assert [c.cost_usd for c in gateway.calls(2)] == [None, None]
+    own = gateway.chat(chat_body(stream=True, stream_options={"include_usage": False}))
+    assert (own.status, own.body) == (422, refusal), "what the client asks for is not taken away"
+
+
+def test_a_refusal_that_only_quotes_a_parameter_changes_nothing_for_others(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start()
+    upstream.answer = lambda asked: (
+        Answered(b'{"error": {"message": "no such role in: stream_options"}}', status=400)
+        if asked.json["messages"][-1]["content"] == "stream_options"
+        else stream(asked.model)
+    )
+    assert gateway.chat(chat_body("stream_options", stream=True)).status == 400
+    assert gateway.chat(chat_body(stream=True)).status == 200
+    assert "stream_options" in upstream.asked[-1].json

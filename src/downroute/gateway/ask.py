@@ -13,9 +13,11 @@ from downroute.routing.judging import parameters_for_judging
 
 class Ask:
     """``added`` are parameters that the route's score needs and the client did not ask for.
-    ``stream``: the reply is asked for as a stream. ``onward`` are the client's headers."""
+    ``stream``: the reply is asked for as a stream, ``usage``: with its tokens stated. ``onward`` are the client's headers."""
 
-    __slots__ = ("added", "began", "call", "judge", "model", "onward", "purpose", "stream")
+    __slots__ = (
+        *("added", "began", "call", "judge", "model", "onward", "purpose", "stream", "usage"),
+    )
 
     def __init__(
         self, call: CallInFlight, model: str, judge: bool, purpose: Purpose = Purpose.ANSWER
@@ -25,6 +27,7 @@ class Ask:
         self.judge = judge
         self.purpose = purpose
         self.stream = call.body.stream and purpose is Purpose.ANSWER
+        self.usage = True
         self.added: Mapping[str, Json] = {}
         if judge and not call.body.wants_logprobs:
             self.added = parameters_for_judging(call.plan.route)

@@ -50,6 +50,7 @@ class Asking:
         self._checks = checks
         self._keeps_words = keeps_words
         self._no_logprobs: set[str] = set()
+        self._no_usage: set[str] = set()
 
     async def ask(self, call: CallInFlight, model: str, *, judge: bool) -> Exchange:
         """Ask ``model`` what the call asks. Where the route is not to ``judge`` the answer, a
@@ -61,15 +62,18 @@ class Asking:
             return _other_shape(ask, pool)
         if model in self._no_logprobs:
             ask.added = {}
+        ask.usage = model not in self._no_usage
 
         def body(name: str) -> bytes:
-            return call.body.for_upstream(name, settings, ask.added)
+            return call.body.for_upstream(name, settings, ask.added, ask.usage)
 
         name = settings.name or model
         exchange = await self._trying.exchange(ask, pool, name, body, self._read)
-        if ask.added and self._refuses_logprobs(model, exchange):
-            ask.added = {}
+        while exchange.status in _REFUSED and self._refuses_what_we_added(ask, exchange):
             exchange = await self._trying.exchange(ask, pool, name, body, self._read)
+        if not ask.usage and model not in self._no_usage and 200 <= exchange.status < 300:
+            self._no_usage.add(model)
+            say(logging.WARNING, "no usage in streams", model=model)
         if exchange.answers:
             # Code of the user's comes last, and only where nothing else speaks against the answer.
             exchange.attempt = await self._checks.judged(exchange, call)
@@ -98,6 +102,19 @@ class Asking:
         if completion is not None:
             exchange.attempt = opinion(second, exchange.attempt, completion, answer, call.body)
         return exchange
+
+    def _refuses_what_we_added(self, ask: Ask, exchange: Exchange) -> bool:
+        """Whether it may not be asked for something that the client did not ask for; without that
+        it may be asked again."""
+        if ask.added and self._refuses_logprobs(ask.model, exchange):
+            ask.added = {}
+            return True
+        body = ask.call.body
+        added = ask.stream and ask.usage and not body.wants_usage
+        if added and "stream_options" not in body and b"stream_options" in exchange.body:
+            ask.usage = False
+            return True
+        return False
 
     def _refuses_logprobs(self, model: str, exchange: Exchange) -> bool:
         """Whether a model's upstream refused a request for its log probabilities, which the

@@ -97,11 +97,13 @@ class ChatBody(Body):
     def wants_logprobs(self) -> bool:
         return "logprobs" in self._fields and self["logprobs"] is True
 
-    def for_upstream(self, name: str, settings: ModelSettings, added: Mapping[str, Json]) -> bytes:
+    def for_upstream(
+        self, name: str, settings: ModelSettings, added: Mapping[str, Json], usage: bool = True
+    ) -> bytes:
         """The body that asks the model an upstream calls ``name``, with parameters ``added``. A
-        stream asks for its usage as well."""
+        stream asks for its usage as well, unless the upstream refuses to be asked for it."""
         extra: dict[str, Any] = dict(added)
-        if self.stream and not self.wants_usage:
+        if self.stream and usage and not self.wants_usage:
             options = self.get("stream_options")
             if options is None or isinstance(options, Mapping):
                 extra["stream_options"] = {**(options or {}), "include_usage": True}

@@ -67,7 +67,13 @@ class MessagesBody(Body):
         """Bytes."""
         return len(self._text)
 
-    def for_upstream(self, name: str, settings: ModelSettings, added: Mapping[str, Json]) -> bytes:  # noqa: ARG002
+    def for_upstream(
+        self,
+        name: str,
+        settings: ModelSettings,
+        added: Mapping[str, Json],  # noqa: ARG002
+        usage: bool = True,  # noqa: ARG002
+    ) -> bytes:
         """The body that asks the model an upstream calls ``name``."""
         adapted = settings.set or settings.rename or settings.drop
         if name == self.model and not (adapted or self._changed):

@@ -108,7 +108,7 @@ class ChunkReader:
             self._telling.append(data)
         if b'"error"' in data and _ERROR.search(data):
             self.error = self.error or _object(data).get("error")
-        if usage and usage.get("choices") == [] and self._hide_usage:
+        if usage and not usage.get("choices") and self._hide_usage:
             return b""
         if self._hide_logprobs and _LOGPROBS.search(data):
             return b"data: " + without_logprobs(data).replace(b"\n", b"\ndata: ") + b"\n\n"

@@ -53,8 +53,11 @@ class Body(Mapping[str, Json]):
         return True
 
     @abstractmethod
-    def for_upstream(self, name: str, settings: ModelSettings, added: Mapping[str, Json]) -> bytes:
-        """The body that asks the model an upstream calls ``name``, with parameters ``added``."""
+    def for_upstream(
+        self, name: str, settings: ModelSettings, added: Mapping[str, Json], usage: bool = True
+    ) -> bytes:
+        """The body that asks the model an upstream calls ``name``, with parameters ``added``.
+        ``usage``: a stream is asked to state its tokens, whether the client wants them or not."""
 
 
 class Reader(Protocol):
