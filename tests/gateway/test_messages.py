@@ -79,6 +79,47 @@ def test_what_is_still_in_beta_is_asked_for_in_the_address_as_well(
     assert asked.headers["anthropic-beta"] == "b-1"
 
 
+BOTH = """
+upstreams:
+  first: {base_url: "http://127.0.0.1:9/v1"}
+  claude: {base_url: UPSTREAM, api: anthropic}
+"""
+
+
+def test_models_are_listed_in_anthropics_shape_for_its_clients(
+    start: Start, upstream: Upstream
+) -> None:
+    models = "models: {gpt: {upstream: first}, large: {upstream: claude}}"
+    gateway = start(None, f"{BOTH}\n{models}")
+    with client(gateway) as anthropics:
+        found = anthropics.models.list()
+        assert [(m.type, m.id) for m in found] == [("model", "large"), ("model", "downroute/auto")]
+        assert (found.first_id, found.has_more) == ("large", False)
+        assert anthropics.models.retrieve("large").display_name == "large"
+        with pytest.raises(anthropic.NotFoundError) as unknown:
+            anthropics.models.retrieve("gpt")
+    assert unknown.value.body["type"] == "error"
+    assert upstream.asked == []
+
+
+def test_a_list_of_models_is_that_of_the_first_upstream_of_the_clients_shape(
+    start: Start, upstream: Upstream
+) -> None:
+    upstream.answer = lambda _: Answered(b'{"data": [], "has_more": false}')
+    with client(start(None, BOTH)) as anthropics:
+        assert anthropics.models.list(limit=5).data == []
+    assert upstream.asked[0].target == "/v1/models?limit=5"
+
+
+def test_counting_tokens_costs_nothing(start: Start, upstream: Upstream) -> None:
+    gateway = start(None, CONFIG)
+    upstream.answer = lambda _: Answered(b'{"input_tokens": 14}')
+    asked = {k: v for k, v in ASK.items() if k != "max_tokens"}
+    with client(gateway) as anthropics:
+        assert anthropics.messages.count_tokens(**asked).input_tokens == 14
+    assert [c.cost_usd for c in gateway.calls(1)] == [0.0]
+
+
 def test_the_upstreams_own_key_replaces_the_clients(start: Start, upstream: Upstream) -> None:
     config = "upstreams: {claude: {base_url: UPSTREAM, api: anthropic, key: env:CLAUDE_KEY}}"
     gateway = start(None, config, CLAUDE_KEY="own")

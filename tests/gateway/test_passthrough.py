@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from downroute.records import Decision
+from downroute.routing.fingerprint import BLANK
 
 from .running import PATIENCE_S, Gateway, Start
 from .upstream import Answered, Upstream
@@ -196,6 +197,26 @@ def test_no_target_that_http_allows_is_a_fault_of_ours(start: Start, upstream: U
         client.sendall(b"GET http://[x/v1/files?a=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
     assert upstream.asked[-1].target == "/v1/files?a=1"
+
+
+def test_a_declared_task_stands_in_the_log_of_what_is_passed_through(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start(None, PRICED)
+    upstream.answer = lambda _: answered({"usage": {"prompt_tokens": 8, "total_tokens": 8}})
+    headers = {"x-downroute-task": "search"}
+    got = gateway.request("POST", "/v1/embeddings", b'{"model": "large"}', headers)
+    assert got.said("task") == "search"
+    assert [(c.task, c.fingerprint) for c in gateway.calls(1)] == [("search", BLANK)]
+
+
+def test_a_name_that_only_the_policy_can_resolve_is_no_upstream_s(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start(None, PRICED)
+    with gateway.client() as client, pytest.raises(openai.NotFoundError, match="name one"):
+        client.responses.create(model="downroute/auto", input="hi")
+    assert upstream.asked == []
 
 
 def test_route_says_what_would_be_done_and_asks_nobody(start: Start, upstream: Upstream) -> None:

@@ -13,7 +13,8 @@ from downroute.routing.judging import parameters_for_judging
 
 class Ask:
     """``added`` are parameters that the route's score needs and the client did not ask for.
-    ``stream``: the reply is asked for as a stream, ``usage``: with its tokens stated. ``onward`` are the client's headers."""
+    ``stream``: the reply is asked for as a stream, ``usage``: with its tokens stated.
+    ``onward`` are the client's headers."""
 
     __slots__ = (
         *("added", "began", "call", "judge", "model", "onward", "purpose", "stream", "usage"),

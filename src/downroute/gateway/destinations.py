@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from downroute.config import ModelSettings, Settings
 from downroute.errors import ConfigError
 from downroute.gateway.own_keys import OwnKeys
-from downroute.gateway.upstreams.address import ANTHROPIC, OPENAI, Address, address
+from downroute.gateway.upstreams.address import ANTHROPIC, OPENAI, address
 from downroute.gateway.upstreams.breaker import Breaker
 from downroute.gateway.upstreams.pool import Deployment, Pool
 from downroute.gateway.upstreams.turns import Turns
@@ -69,10 +69,6 @@ class Destinations:
     @property
     def pools(self) -> Mapping[str, Pool]:
         return self._pools
-
-    @property
-    def default(self) -> Address:
-        return self._first.first
 
     @property
     def models(self) -> Mapping[str, str]:

@@ -12,19 +12,22 @@ from downroute.records import Attempt, Decision, Purpose
 
 class Passed:
     """``began`` is on the clock of ``time.perf_counter``, ``started_at`` in Unix seconds;
-    ``onward`` are the client's headers. ``attempts`` are the tries in vain, ``noted`` that it is
+    ``onward`` are the client's headers, ``task`` is the one it declares, ``free`` says that nothing
+    is billed. ``attempts`` are the tries in vain, ``noted`` that it is
     logged."""
 
     __slots__ = (
         "asked_at",
         "attempts",
         "began",
+        "free",
         "hints",
         "id",
         "model",
         "noted",
         "onward",
         "started_at",
+        "task",
         "timeout_s",
         "trace",
     )
@@ -36,6 +39,8 @@ class Passed:
         model: str | None,
         onward: Headers,
         hints: Hints,
+        task: str | None,
+        free: bool,
         trace: Trace | None,
         began: float,
         started_at: float,
@@ -45,6 +50,8 @@ class Passed:
         self.model = model
         self.onward = onward
         self.hints = hints
+        self.task = task
+        self.free = free
         self.trace = trace
         self.began = self.asked_at = began
         self.started_at = started_at
@@ -78,6 +85,8 @@ class Passed:
     def said(self) -> list[tuple[str, str]]:
         """What the client is told in headers."""
         said = [(f"{OWN}call-id", self.id), (f"{OWN}decision", Decision.PASSTHROUGH.value)]
+        if self.task is not None:
+            said.append((f"{OWN}task", safe(self.task)))
         if self.model:
             said.append((f"{OWN}model", safe(self.model)))
         if self.attempts:

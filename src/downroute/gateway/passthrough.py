@@ -32,7 +32,10 @@ from downroute.gateway.telemetry.trace_context import Tracing
 from downroute.gateway.upstream import NoReplyError, UpstreamClient, UpstreamReply
 from downroute.gateway.usage import usage_in
 from downroute.records import Attempt, Call, Decision, Usage
+from downroute.routing.match import ALIAS
 
+_FREE = frozenset({"/messages/count_tokens"})
+"""Counting tokens is not billed (docs.anthropic.com/en/docs/build-with-claude/token-counting)."""
 _DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|//|\\")
 
 
@@ -64,6 +67,9 @@ class Passthrough:
         now = time.time()
         hints, onward = split(request.headers, request.key)
         model = _model(request)
+        if model is not None and model.startswith(ALIAS):
+            message = f"'{model}' leaves the choice to the policy, which routes no {path}; name one"
+            return refused(request, Refusal(404, message, param="model", code="model_not_found"))
         if hints.key is not None:
             refusal = hints.key.refusal_elsewhere(request.method, path, model, hints.task)
             if refusal is not None:
@@ -77,6 +83,8 @@ class Passthrough:
             model=model,
             onward=onward,
             hints=hints,
+            task=hints.task if hints.key is None else hints.key.task(hints.task, model),
+            free=path in _FREE,
             trace=self._tracing.begin(onward) if self._tracing else None,
             began=time.perf_counter(),
             started_at=now,
@@ -154,7 +162,8 @@ class Passthrough:
         failed = status is not None and status >= 400
         error = error or (f"HTTP {status}" if failed else None)
         usage = usage or Usage()
-        cost = 0.0 if failed or unbilled else self._prices.known_cost_usd(passed.model, usage)
+        free = failed or unbilled or passed.free
+        cost = 0.0 if free else self._prices.known_cost_usd(passed.model, usage)
         ended = time.perf_counter()
         attempt = Attempt(
             passed.model,
@@ -168,6 +177,7 @@ class Passthrough:
             id=passed.id,
             source=SOURCE,
             model=passed.model,
+            task=passed.task,
             requested_model=passed.model,
             started_at=passed.started_at,
             latency_s=ended - passed.began,
