@@ -46,11 +46,17 @@ class ModelSettings(Strict):
 
 
 class Price(Strict):
-    """USD per million tokens, with where and when it was read."""
+    """USD per million tokens (``web_search``: per thousand searches), with where and when it was
+    read."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
     cached_input: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+    cache_write_1h: float | None = Field(default=None, ge=0)
+    audio_input: float | None = Field(default=None, ge=0)
+    audio_output: float | None = Field(default=None, ge=0)
+    web_search: float | None = Field(default=None, ge=0)
     source: str = "downroute.yaml"
     date: Day | None = None
 

@@ -17,7 +17,7 @@ def message(
     *,
     blocks: Sequence[dict[str, Any]] = (),
     stop_reason: str = "end_turn",
-    **usage: int,
+    **usage: Any,
 ) -> dict[str, Any]:
     content = [*blocks, *([{"type": "text", "text": text}] if text else [])]
     return {

@@ -322,3 +322,21 @@ def test_the_query_of_the_address_reaches_every_model_that_is_asked(
         f"/v1/chat/completions?beta=true{joined}",
         f"/v1/models?beta=true{joined}",
     ]
+
+
+def test_tokens_of_audio_have_their_own_price_or_the_cost_is_not_known(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start(None, "  voice: {input: 10, output: 100, audio_input: 40, audio_output: 80}\n")
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 10,
+        "prompt_tokens_details": {"audio_tokens": 90, "cached_tokens": 0},
+        "completion_tokens_details": {"audio_tokens": 5, "reasoning_tokens": 0},
+    }
+    upstream.answer = lambda asked: plain(asked.model, usage=usage)
+    for model in ("voice", "small"):
+        gateway.chat(chat_body(model=model))
+    voice, small = gateway.calls(2)
+    assert voice.cost_usd == pytest.approx((10 * 10 + 90 * 40 + 5 * 100 + 5 * 80) / 1e6)
+    assert small.cost_usd is None

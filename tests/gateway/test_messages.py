@@ -365,10 +365,39 @@ def test_counting_tokens_and_other_paths_pass_through(start: Start, upstream: Up
     assert upstream.asked[0].path == "/v1/messages/count_tokens"
 
 
-def test_cached_tokens_are_input_tokens(start: Start, upstream: Upstream) -> None:
+CACHED: dict[str, Any] = {
+    "cache_read_input_tokens": 50,
+    "cache_creation_input_tokens": 7,
+    "cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4},
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_cached_tokens_are_input_tokens_at_their_own_prices(
+    start: Start, upstream: Upstream, streamed: bool
+) -> None:
     gateway = start(None, CONFIG)
-    body = json.dumps(message("large", cache_read_input_tokens=50, cache_creation_input_tokens=7))
-    upstream.answer = lambda _: Answered(body.encode())
-    post(gateway, ASK)
+    begin = {**message("large", ""), "stop_reason": None}
+    begin["usage"] = {"input_tokens": 100, "output_tokens": 1, **CACHED}
+    events = [event("message_start", message=begin), *message_events("large", ["x"])[1:]]
+    upstream.answer = lambda _: (
+        Answered(pieces=list(events), headers={"content-type": "text/event-stream"})
+        if streamed
+        else Answered(json.dumps(message("large", **CACHED)).encode())
+    )
+    post(gateway, {**ASK, "stream": streamed})
     (call,) = gateway.calls(1)
     assert (call.usage.input_tokens, call.usage.cached_input_tokens) == (157, 50)
+    assert call.usage.apart == (("cache_write", 3), ("cache_write_1h", 4))
+    tokens = 150 + 3 * 1.25 + 4 * 2
+    assert call.cost_usd == pytest.approx((tokens * 10 + 10 * 100) / 1e6)
+
+
+def test_searches_that_an_answer_took_are_paid_for(start: Start, upstream: Upstream) -> None:
+    priced = "  searcher: {input: 10, output: 100, web_search: 10}\n"
+    gateway = start(None, priced + CONFIG)
+    searched = {"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 0}}
+    upstream.answer = lambda asked: Answered(json.dumps(message(asked.model, **searched)).encode())
+    assert post(gateway, {**ASK, "model": "searcher"}).said("cost-usd") == "0.032000000"
+    assert post(gateway, {**ASK, "model": "small"}).said("cost-usd") is None
+    assert [c.cost_usd for c in gateway.calls(2)] == [pytest.approx(0.032), None]

@@ -29,6 +29,39 @@ def test_what_is_not_known_costs_none_and_never_zero():
     assert cost_usd(Usage(11, 1), rates_per_million(2.0, 10.0, input_limit=10)) is None
 
 
+APART = (
+    ("cache_write", 200_000),
+    ("cache_write_1h", 100_000),
+    ("audio_input", 50_000),
+    ("audio_output", 20_000),
+    ("web_search", 3),
+)
+
+
+def test_what_is_billed_apart_is_priced_apart_and_counted_once():
+    usage = Usage(1_000_000, 100_000, cached_input_tokens=400_000, apart=APART)
+    prices = {"audio_input": 40e-6, "audio_output": 80e-6, "web_search": 0.01}
+    rates = rates_per_million(2.0, 10.0, 0.5, apart=prices)
+    plain = 0.25 * 2 + 0.4 * 0.5 + 0.08 * 10
+    written = 0.2 * 2 * 1.25 + 0.1 * 2 * 2
+    assert cost_usd(usage, rates) == pytest.approx(plain + written + 2 + 1.6 + 0.03)
+    stated = rates_per_million(2.0, 10.0, 0.5, apart={**prices, "cache_write": 9e-6})
+    assert cost_usd(usage, stated) == pytest.approx(plain + 1.8 + 0.4 + 2 + 1.6 + 0.03)
+
+
+@pytest.mark.parametrize("kind", ["audio_input", "audio_output", "web_search", "anything_else"])
+def test_what_is_billed_apart_at_an_unknown_rate_makes_the_cost_unknown(kind):
+    assert cost_usd(Usage(10, 10, apart=((kind, 1),)), rates_per_million(2.0, 10.0)) is None
+
+
+def test_the_list_prices_apart_what_it_prices_apart():
+    rates = listed_rates("claude-sonnet-4-5", AT)
+    assert rates is not None
+    assert rates.apart["cache_write"] == pytest.approx(1.25 * rates.input_usd)
+    assert rates.apart["cache_write_1h"] == pytest.approx(2 * rates.input_usd)
+    assert rates.apart["web_search"] == pytest.approx(0.01)
+
+
 def test_the_users_price_wins_and_unknown_models_are_unpriced():
     own = rates_per_million(1.0, 1.0, source="mine")
     table = PriceTable(AT, {"gpt-4o": own})

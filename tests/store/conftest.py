@@ -42,7 +42,7 @@ def make_call() -> Callable[..., Call]:
 @pytest.fixture
 def full_call(make_call: Callable[..., Call]) -> Call:
     """A call with every field set."""
-    usage = Usage(100, 20, 60, 5, estimated=True)
+    usage = Usage(100, 20, 60, 5, estimated=True, apart=(("audio_input", 4),))
     return make_call(
         "full",
         task="triage",

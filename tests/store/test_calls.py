@@ -3,12 +3,21 @@ import itertools
 import pytest
 from msgspec import structs
 
-from downroute.records import Answer, Call, Usage
+from downroute.records import Answer, Attempt, Call, Usage
 from downroute.store import Bodies, Store
 
 
 def without_words(call: Call) -> Call:
     return structs.replace(call, request=None, answer=None, reference=None)
+
+
+def test_what_is_billed_apart_is_kept_with_calls_and_attempts(store, make_call):
+    usage = Usage(10, 2, apart=(("cache_write", 7), ("web_search", 1)))
+    call = make_call("apart", usage=usage, attempts=(Attempt("m", usage=usage), Attempt("m")))
+    store.calls.add([call])
+    (found,) = store.calls.each()
+    assert found.usage == usage
+    assert [a.usage for a in found.attempts] == [usage, Usage()]
 
 
 def test_a_call_comes_back_as_it_was(store, full_call):

@@ -47,7 +47,8 @@ def chat_request(body: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def chat_completion(message: Mapping[str, Json]) -> dict[str, Json]:
-    """A Messages reply as a ``chat.completion``. Tokens written to the cache count as input."""
+    """A Messages reply as a ``chat.completion``. Tokens written to the cache are part of the
+    input."""
     said: dict[str, Any] = {"role": "assistant", "content": None}
     texts, calls = [], []
     for block in _blocks(message.get("content")):
@@ -216,10 +217,19 @@ def _usage(usage: Mapping[str, Json]) -> dict[str, Json]:
         _count(usage, "cache_creation_input_tokens"),
     )
     fresh, output = usage.get("input_tokens"), usage.get("output_tokens")
-    counted = {"prompt_tokens": None, "completion_tokens": output}
+    counted: dict[str, Json] = {"prompt_tokens": None, "completion_tokens": output}
     if isinstance(fresh, int):
         counted["prompt_tokens"] = fresh + read + written
-    return {**counted, "prompt_tokens_details": {"cached_tokens": read}}
+    details = {"cached_tokens": read}
+    if written:
+        kept = usage.get("cache_creation")
+        long = _count(kept, "ephemeral_1h_input_tokens") if isinstance(kept, Mapping) else 0
+        long = min(long, written)
+        details |= {"cache_write_tokens": written - long, "cache_write_1h_tokens": long}
+    counted["prompt_tokens_details"] = details
+    if usage.get("server_tool_use") is not None:
+        counted["server_tool_use"] = usage["server_tool_use"]
+    return counted
 
 
 def _count(usage: Mapping[str, Json], name: str) -> int:

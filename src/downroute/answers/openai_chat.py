@@ -14,6 +14,11 @@ from downroute.prompts import canonical_json, content_text, digest
 from downroute.records import UNKNOWN_USAGE, Answer, Json, TokenLogprob, ToolCall, Usage
 
 _MOST_TOKENS = 10**12
+_INPUT_APART = (
+    ("cache_write", "cache_write_tokens"),
+    ("cache_write_1h", "cache_write_1h_tokens"),
+    ("audio_input", "audio_tokens"),
+)
 
 
 def answer_from_completion(body: Mapping[str, Json], choice: int = 0) -> Answer:
@@ -65,7 +70,30 @@ def usage_from_completion(body: Mapping[str, Json]) -> Usage:
         output_tokens=token_count(usage.get("completion_tokens")),
         cached_input_tokens=_detail(prompt_details, "cached_tokens"),
         reasoning_tokens=_detail(output_details, "reasoning_tokens"),
+        apart=billed_apart(usage, prompt_details, output_details),
     )
+
+
+def billed_apart(
+    usage: Mapping[str, Json], input_details: Json, output_details: Json
+) -> tuple[tuple[str, int], ...]:
+    """`Usage.apart` of a usage block with these details of its input and output."""
+    found: list[tuple[str, int]] = []
+    if input_details is not None:
+        for kind, key in _INPUT_APART:
+            _count_apart(found, kind, input_details, key)
+    if output_details is not None:
+        _count_apart(found, "audio_output", output_details, "audio_tokens")
+    tools = usage.get("server_tool_use")
+    if tools is not None:
+        _count_apart(found, "web_search", tools, "web_search_requests")
+    return tuple(found)
+
+
+def _count_apart(found: list[tuple[str, int]], kind: str, block: Json, key: str) -> None:
+    count = _detail(block, key)
+    if count:
+        found.append((kind, count))
 
 
 def completion_from_chunks(chunks: Iterable[Mapping[str, Json]]) -> dict[str, Json]:

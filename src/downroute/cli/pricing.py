@@ -10,7 +10,13 @@ from datetime import UTC, datetime
 
 from downroute.config import Settings
 from downroute.money.rates import Rates, cost_usd
-from downroute.money.table import Listing, PriceTable, rates_per_million
+from downroute.money.table import (
+    SEARCHES_PER_PRICE,
+    TOKENS_PER_PRICE,
+    Listing,
+    PriceTable,
+    rates_per_million,
+)
 from downroute.records import Usage
 
 
@@ -42,6 +48,14 @@ def pricing(table: PriceTable) -> Callable[[str, str | None, Usage], float | Non
 def own_rates(settings: Settings, model: str) -> Rates:
     """The rates of a model priced in ``downroute.yaml``."""
     price = settings.prices[model]
+    tokens = ("cache_write", "cache_write_1h", "audio_input", "audio_output")
+    stated = [(kind, getattr(price, kind), TOKENS_PER_PRICE) for kind in tokens]
+    stated.append(("web_search", price.web_search, SEARCHES_PER_PRICE))
     return rates_per_million(
-        price.input, price.output, price.cached_input, source=price.source, as_of=price.date
+        price.input,
+        price.output,
+        price.cached_input,
+        source=price.source,
+        as_of=price.date,
+        apart={kind: usd / per for kind, usd, per in stated if usd is not None},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from downroute.answers.openai_chat import token_count
+from downroute.answers.openai_chat import billed_apart, token_count
 from downroute.gateway import json_text
 from downroute.gateway.sse import EventSplitter, payload
 from downroute.records import Json, Usage
@@ -51,6 +51,7 @@ def usage_of(value: Json) -> Usage:
         output_tokens=given,
         cached_input_tokens=_first(read, "cached_tokens"),
         reasoning_tokens=_first(thought, "reasoning_tokens"),
+        apart=billed_apart(usage, read, thought),
     )
 
 

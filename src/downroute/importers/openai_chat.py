@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import structs
+
 from downroute.answers.openai_chat import (
     answer_from_completion,
     answer_from_message,
@@ -182,13 +184,7 @@ def _usage(row: Mapping[str, Json]) -> Usage:
     usage = usage_from_completion(block)
     if row.get("usage_estimated") is not True:
         return usage
-    return Usage(
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cached_input_tokens,
-        usage.reasoning_tokens,
-        estimated=True,
-    )
+    return structs.replace(usage, estimated=True)
 
 
 def _latency_s(row: Mapping[str, Json]) -> float | None:

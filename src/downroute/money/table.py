@@ -16,6 +16,7 @@ from typing import Any
 from downroute.money.rates import Rates
 
 TOKENS_PER_PRICE = 1_000_000
+SEARCHES_PER_PRICE = 1_000
 
 
 Listing = Callable[[Sequence[str], datetime], Mapping[str, Rates | None]]
@@ -92,7 +93,21 @@ def listed_rates(model: str, at: datetime) -> Rates | None:
         input_limit=_first_tier(price.input_mtok),
         source=f"genai-prices {provider.id}/{found.id}",
         as_of=at.date().isoformat(),
+        apart=_apart(price),
     )
+
+
+def _apart(price: Any) -> dict[str, float]:
+    """USD for each of what `Usage.apart` names, as far as the list has it."""
+    units = (
+        ("cache_write", "cache_write_mtok", TOKENS_PER_PRICE),
+        ("cache_write_1h", "cache_write_1h_mtok", TOKENS_PER_PRICE),
+        ("audio_input", "input_audio_mtok", TOKENS_PER_PRICE),
+        ("audio_output", "output_audio_mtok", TOKENS_PER_PRICE),
+        ("web_search", "web_searches_kcount", SEARCHES_PER_PRICE),
+    )
+    stated = {kind: (_base(getattr(price, name, None)), per) for kind, name, per in units}
+    return {kind: usd / per for kind, (usd, per) in stated.items() if usd is not None}
 
 
 def _base(price: Any) -> float | None:

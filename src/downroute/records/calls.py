@@ -46,13 +46,19 @@ class Decision(StrEnum):
 
 class Usage(msgspec.Struct, frozen=True):
     """Tokens of one answer. ``cached_input_tokens`` are part of ``input_tokens`` and
-    ``reasoning_tokens`` part of ``output_tokens``, as OpenAI counts them."""
+    ``reasoning_tokens`` part of ``output_tokens``, as OpenAI counts them.
+
+    ``apart`` names what has a price of its own, where there is any: tokens written to the
+    provider's cache (``cache_write`` for minutes, ``cache_write_1h`` for an hour) and of audio
+    (``audio_input``), which are part of ``input_tokens``; ``audio_output``, part of
+    ``output_tokens``; and ``web_search``, the searches an answer took."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_input_tokens: int | None = None
     reasoning_tokens: int | None = None
     estimated: bool = False
+    apart: tuple[tuple[str, int], ...] = ()
 
 
 UNKNOWN_USAGE = Usage()

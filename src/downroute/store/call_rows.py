@@ -16,6 +16,7 @@ USAGE_COLUMNS = (
     "cached_input_tokens",
     "reasoning_tokens",
     "usage_estimated",
+    "usage_apart",
 )
 CALL_COLUMNS = (
     *("id", "source", "model", "fingerprint", "task", "source_row", "slice"),
@@ -40,11 +41,17 @@ def usage_row(usage: Usage) -> tuple[Any, ...]:
         whole(usage.cached_input_tokens),
         whole(usage.reasoning_tokens),
         int(usage.estimated),
+        _apart(usage),
     )
 
 
 def usage_from_row(row: tuple[Any, ...]) -> Usage:
-    return Usage(row[0], row[1], row[2], row[3], bool(row[4]))
+    apart = () if row[5] is None else tuple(load(row[5]).items())
+    return Usage(row[0], row[1], row[2], row[3], bool(row[4]), apart)
+
+
+def _apart(usage: Usage) -> str | None:
+    return dump(dict(usage.apart)) if usage.apart else None
 
 
 # What is stored is of SQLite's own types: any other, a bool or an enum's member too, is adapted by
@@ -75,6 +82,7 @@ def call_row(call: Call, error: str | None) -> tuple[Any, ...]:
         usage.cached_input_tokens,
         usage.reasoning_tokens,
         1 if usage.estimated else 0,
+        _apart(usage),
         call.cost_usd,
         call.status,
         error,
@@ -104,18 +112,18 @@ def call_from_row(row: tuple[Any, ...]) -> Call:
         started_at=row[9],
         latency_s=row[10],
         first_byte_s=row[11],
-        usage=usage_from_row(row[12:17]),
-        cost_usd=row[17],
-        status=row[18],
-        error=row[19],
-        stream=bool(row[20]),
-        decision=None if row[21] is None else Decision(row[21]),
-        reason=row[22],
-        policy_digest=row[23],
-        session=row[24],
-        subject=row[25],
-        request_id=row[26],
-        key_name=row[27],
+        usage=usage_from_row(row[12:18]),
+        cost_usd=row[18],
+        status=row[19],
+        error=row[20],
+        stream=bool(row[21]),
+        decision=None if row[22] is None else Decision(row[22]),
+        reason=row[23],
+        policy_digest=row[24],
+        session=row[25],
+        subject=row[26],
+        request_id=row[27],
+        key_name=row[28],
     )
 
 
@@ -148,6 +156,7 @@ def attempt_row(attempt: Attempt, error: str | None) -> tuple[Any, ...]:
         usage.cached_input_tokens,
         usage.reasoning_tokens,
         1 if usage.estimated else 0,
+        _apart(usage),
         attempt.cost_usd,
         attempt.latency_s,
         attempt.first_byte_s,
@@ -165,13 +174,13 @@ def attempt_from_row(row: tuple[Any, ...]) -> Attempt:
         purpose=Purpose(row[1]),
         status=row[2],
         error=row[3],
-        usage=usage_from_row(row[4:9]),
-        cost_usd=row[9],
-        latency_s=row[10],
-        first_byte_s=row[11],
-        finish_reason=row[12],
-        snapshot=row[13],
-        checks=load(row[14]),
-        signals=load(row[15]),
-        score=row[16],
+        usage=usage_from_row(row[4:10]),
+        cost_usd=row[10],
+        latency_s=row[11],
+        first_byte_s=row[12],
+        finish_reason=row[13],
+        snapshot=row[14],
+        checks=load(row[15]),
+        signals=load(row[16]),
+        score=row[17],
     )

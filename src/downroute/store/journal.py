@@ -160,10 +160,10 @@ def _get(connection: sqlite3.Connection, key: JournalKey) -> JournalEntry | None
     row = connection.execute(_GET, _key_row(key)).fetchone()
     if row is None:
         return None
-    cost_usd, latency_s, status, error, tries, unanswered = row[6:]
+    cost_usd, latency_s, status, error, tries, unanswered = row[7:]
     return JournalEntry(
         body=load(row[0]),
-        usage=usage_from_row(row[1:6]),
+        usage=usage_from_row(row[1:7]),
         cost_usd=cost_usd,
         latency_s=latency_s,
         status=status,
@@ -186,7 +186,7 @@ _BEGIN = f"""
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _FINISH = f"""
     UPDATE asks SET (finished_at, answer, {_USAGE}, cost_usd, latency_s, status, error, tries,
-        unanswered) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        unanswered) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     WHERE n = (SELECT max(n) FROM asks WHERE {_IS_KEY} AND finished_at IS NULL)"""
 _GET = f"""
     WITH same AS (SELECT * FROM asks WHERE {_IS_KEY})

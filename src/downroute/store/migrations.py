@@ -126,6 +126,12 @@ def ages_of_words(connection: sqlite3.Connection) -> None:
     )
 
 
+def tokens_billed_apart(connection: sqlite3.Connection) -> None:
+    """Of a usage, what has a price of its own, as a JSON object; NULL where there is none."""
+    for table in ("calls", "attempts", "asks"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN usage_apart TEXT")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     first_tables,
     grading_tables,
@@ -135,4 +141,5 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     feedback,
     key_names,
     ages_of_words,
+    tokens_billed_apart,
 )
