@@ -242,6 +242,35 @@ def test_a_key_is_revoked_even_where_the_rest_cannot_be_served(followed: Followe
     assert gateway.ready() == {"status": "ready"}
 
 
+@pytest.mark.parametrize("left", ["", "# nothing", "upstreams"])
+def test_a_file_that_lost_its_keys_lets_nobody_in(
+    followed: Followed, left: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that is cut short, by a full disk say, must not open the door to everybody."""
+    caplog.set_level("INFO")
+    gateway = followed.gateway
+
+    def told(key: str = KEY) -> tuple[int, str]:
+        got = gateway.chat(chat_body(), authorization=f"Bearer {key}")
+        return got.status, got.body.decode()
+
+    keyed = followed.text + f"gateway: {{keys: {{a: {{digest: '{DIGEST}'}}}}}}\n"
+    followed.write(keyed)
+    followed.reread()
+    wait_until(lambda: told("sk-other")[0] == 401)
+    assert told()[0] == 200
+    followed.write(followed.text if left == "upstreams" else left)
+    followed.reread()
+    wait_until(lambda: "the last key has gone" in told()[1])
+    assert gateway.chat(chat_body()).status == 401
+    assert gateway.ready() == {"status": "ready"}
+    assert ("at_restart=gateway.keys" in caplog.text) == (left == "upstreams")
+    followed.write(keyed)
+    followed.reread()
+    wait_until(lambda: told()[0] == 200)
+    assert gateway.chat(chat_body()).status == 401
+
+
 def test_another_admin_key_in_its_file_is_taken(followed: Followed) -> None:
     file = followed.file.with_name("admin")
     file.write_text("the-first-admin-key")

@@ -116,7 +116,10 @@ def _key_files(settings: Settings) -> Iterator[Path]:
 def _left(old: Settings, new: Settings) -> str | None:
     """What has changed that only a start takes over."""
     before, now = _at_start(old), _at_start(new)
-    return ",".join(name for name in before if before[name] != now[name]) or None
+    left = [name for name in before if before[name] != now[name]]
+    if old.gateway.keys and not new.gateway.keys:
+        left.append("gateway.keys")  # nobody is let in, rather than everybody
+    return ",".join(left) or None
 
 
 def _at_start(settings: Settings) -> dict[str, object]:

@@ -36,8 +36,10 @@ _SHORTEST_ADMIN_KEY = 16
 
 
 class Door:
-    """Goes by the last settings taken. ``folder`` is where processes on one port share what they
-    know of how often each key was used. ``loopback``: it is reached from this machine alone.
+    """Goes by the last settings taken; but where keys were asked for once they always are, so that
+    no file that is cut short opens the door. ``folder`` is where processes on one port share what
+    they know of how often each key was used. ``loopback``: it is reached from this machine
+    alone.
 
     Raises:
         ConfigError: the admin key cannot be read, or is too short to be one.
@@ -58,17 +60,21 @@ class Door:
         self._cells = Cells(folder)
         self._keys: Mapping[bytes, Key] = {}
         self._admin: bytes | None = None
+        self._keyed = False
+        """A key is asked for."""
         self._closed = False
+        """Somebody has to show something to be told about the gateway as a whole."""
         self.take(settings)
 
     def take(self, settings: GatewaySettings) -> None:
         """Go by ``settings`` from now on; from any thread. Raises as the class: then it is still
         the former admin key that counts, but the new keys do."""
         self._keys = keys_by_digest(settings.keys)
-        self._hosts = Hosts(settings.hosts) if self._loopback and not self._keys else None
-        self._closed = bool(self._keys) or self._admin is not None
+        self._keyed = self._keyed or bool(self._keys)
+        self._hosts = Hosts(settings.hosts) if self._loopback and not self._keyed else None
+        self._closed = self._closed or self._keyed
         self._admin = admin_digest(settings.admin_key, self._environment)
-        self._closed = bool(self._keys) or self._admin is not None
+        self._closed = self._closed or self._admin is not None
 
     def admit(self, request: Request, path: str) -> Request | Reply:
         """``request`` as it may go on, with its key; or the reply that it may not. ``path`` is its
@@ -79,7 +85,7 @@ class Door:
             return request
         if path in ADMIN:
             return self._admin_only(request, path)
-        if not self._keys:
+        if not self._keyed:
             return request
         return self._with_key(request)
 
@@ -93,7 +99,7 @@ class Door:
         if path in ADMIN:
             admitted = self._admin_only(head, path)
             return admitted if isinstance(admitted, Reply) else None
-        if not self._keys:
+        if not self._keyed:
             return None
         _, digests = made_of(head.headers, _without_credentials)
         found = self._known(digests)
@@ -143,6 +149,8 @@ class Door:
     def _known(self, digests: Sequence[bytes]) -> bytes | str:
         """The digest of a key in force, the first offered that is known; else why there is none."""
         keys = self._keys
+        if not keys:
+            return _GONE
         digest = next((d for d in digests if d in keys), None)
         if digest is None:
             return _WRONG if digests else _MISSING
@@ -155,6 +163,10 @@ class Door:
 
 
 _MISSING = "this gateway wants a key: `Authorization: Bearer KEY`, or `x-api-key: KEY`"
+_GONE = (
+    "the last key has gone from this gateway's settings; nobody is let in until there is one, or "
+    "until it is started anew without"
+)
 _WRONG = f"the key is not known here; this gateway's begin with {PREFIX}"
 
 
