@@ -76,7 +76,8 @@ def measured(cascade: bool, calls: int, rounds: int) -> float:
     """µs a call, the best of some rounds: neighbours only add."""
     own = {"large": rates_per_million(2.5, 10), "small": rates_per_million(0.15, 0.6)}
     prices = Prices(lambda: PriceTable(at=datetime.now(UTC), own=own))
-    counting = Counting(Tally(), KnownNames(lambda: SETTINGS, Serving))
+    serving = Serving()  # one, as long as no other policy comes
+    counting = Counting(Tally(), KnownNames(lambda: SETTINGS, lambda: serving))
     best = float("inf")
     with tempfile.TemporaryDirectory() as folder:
         log = CallLog(

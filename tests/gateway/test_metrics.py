@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import prometheus_client
 import pytest
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as read_openmetrics,
@@ -16,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from downroute.gateway.telemetry import metric_names as names
 from downroute.gateway.telemetry.exposition import exposition
 from downroute.gateway.telemetry.shared_numbers import SharedNumbers
-from downroute.gateway.telemetry.tally import Numbers
+from downroute.gateway.telemetry.tally import Numbers, Tally
 
 from .running import Gateway, Start, wait_until
 from .test_chat import CASCADE, small_fails_on_crashes
@@ -186,6 +188,35 @@ def some(value: float) -> Numbers:
     numbers.histogram(names.CALL_SECONDS, ("openai", "direct")).observe(value)
     numbers.show(names.WAITING, value)
     return numbers
+
+
+def test_a_value_is_in_the_bucket_that_the_official_client_puts_it_in() -> None:
+    """However many came before it, on a bound or beside it, in whatever order."""
+    drawn = random.Random(5)
+    bounds = names.CALL_SECONDS.buckets
+    values = [*bounds, 0.0, 1e9, *(drawn.lognormvariate(0, 3) for _ in range(500))]
+    drawn.shuffle(values)
+    official = prometheus_client.Histogram("h", "h", buckets=bounds, registry=None)
+    numbers = Numbers()
+    for value in values:
+        official.observe(value)
+        numbers.histogram(names.CALL_SECONDS, ("openai", "direct")).observe(value)
+    said = exposition(numbers, "")[0].decode()
+    ours = [s for f in read_text(said) for s in f.samples if s.name.startswith("downroute_call_d")]
+    theirs = [s for f in official.collect() for s in f.samples if not s.name.endswith("_created")]
+    assert [s.value for s in ours] == pytest.approx([s.value for s in theirs], rel=1e-12)
+
+
+def test_a_counter_is_told_once_something_was_added_and_never_twice() -> None:
+    tally = Tally()
+    counter = tally.numbers.counter(names.SAVED, ("t",))
+    assert names.SAVED.name not in tally.copy().counters
+    counter.add(0.0)
+    assert tally.copy().counters[names.SAVED.name] == {("t",): 0.0}
+    counter.add(2.0)
+    tally.numbers.counter(names.SAVED, ("t",)).add(1.0)
+    for _ in range(2):
+        assert tally.copy().counters[names.SAVED.name] == {("t",): 3.0}
 
 
 def test_sums_over_processes_never_fall_and_forget_the_moment_of_who_is_gone(

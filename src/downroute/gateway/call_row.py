@@ -53,7 +53,9 @@ def finished_call(
 ) -> Call:
     """The call as the store takes it; of a judged one in the ``sample`` with the numbers about its
     question."""
-    attempts = tuple([_priced(attempt, pricing) for attempt in row.call.attempts])
+    attempts = row.call.attempts
+    if any(attempt.cost_usd is None for attempt in attempts):
+        attempts = tuple([_priced(attempt, pricing) for attempt in attempts])
     if keep_words and row.others:
         said = {index: _answer(row.wire, reply) for index, reply in row.others}
         attempts = tuple(
