@@ -60,6 +60,9 @@ class Answering(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
+        if asked.get("user") == "told a lot":
+            for n in range(3):
+                self.send_header(f"x-told-{n}", "t" * 8000)
         self.end_headers()
         self.wfile.write(body)
 
@@ -174,11 +177,23 @@ def test_connections_are_kept_and_requests_named_and_metrics_kept_inside(fleet: 
         said.append(json.loads(reply.read())["choices"][0]["message"]["content"])
         assert reply.headers["x-request-id"] == said[-1]
     assert len(set(said)) == 30 and all(re.fullmatch("[0-9a-f]{32}", name) for name in said)
-    connection.request("GET", "/metrics")
-    reply = connection.getresponse()
-    assert reply.status == 404 and reply.read()
+    for path in ("/metrics", "/v1/metrics", "/metrics/", "/%6detrics//", "//v1//metrics/"):
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        assert (reply.status, b"downroute_" in reply.read()) == (404, False), path
     connection.close()
     assert sum(connections(port) for port in fleet.ports.values()) <= 4, "30 calls, few connections"
+
+
+@needs_nginx
+def test_heads_as_long_as_a_gateway_takes_them_come_through_nginx(fleet: Fleet) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", fleet.port, timeout=PATIENCE_S)
+    headers = {"content-type": "application/json", "x-token": "t" * 20_000}
+    body = json.dumps({"model": "large", "messages": [], "user": "told a lot"})
+    connection.request("POST", "/v1/chat/completions", body, headers)
+    reply = connection.getresponse()
+    assert reply.status == 200 and len(reply.headers["x-told-2"]) == 8000
+    connection.close()
 
 
 def connections(port: int) -> int:
