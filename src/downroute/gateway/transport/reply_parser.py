@@ -6,6 +6,7 @@ from typing import Any
 
 import httptools
 
+from downroute.gateway.transport.plain_head import plain_head
 from downroute.gateway.transport.request_parser import header_name
 
 _LONGEST_HEAD = 128 * 1024
@@ -26,7 +27,11 @@ class ReplyParser:
         """Once ``whole``: another request may be sent on this connection."""
         self.pieces: list[bytes] = []
         """What came of the body and was not taken yet."""
-        self._http: Any = httptools.HttpResponseParser(self)
+        self._http: Any = None
+        """Reads what is no plain head and a body of a stated length."""
+        self._left = -1
+        """So many bytes of a plain reply's body are to come; -1 = it is none."""
+        self._persists = False
         self._head_only = head_only
         self._head_bytes = 0
         self._framed = False
@@ -42,8 +47,15 @@ class ReplyParser:
             # An answer nobody asked for: what follows on this connection cannot be trusted.
             self.reusable = False
             return
+        if self._left >= 0:
+            self._take(data)
+            return
         if not self.head:
             self._head_bytes += len(data)
+        if self._http is None:
+            if self.head or self._plainly(data):
+                return  # after `close`, or all there is to do
+            self._http = httptools.HttpResponseParser(self)
         try:
             self._http.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
@@ -53,6 +65,30 @@ class ReplyParser:
         self._let_go()
         if not self.head and self._head_bytes > _LONGEST_HEAD:
             raise ValueError("the head of the reply does not end")
+
+    def _plainly(self, data: bytes) -> bool:
+        """Take the first bytes of a reply, if they are what nearly all replies begin with."""
+        found = None if self._head_only else plain_head(data)
+        if found is None:
+            return False
+        self.status, self.headers = found.status, found.headers
+        self.head = self._framed = True
+        self._persists = found.persists
+        self._left = found.length
+        self._take(data[found.body :])
+        return True
+
+    def _take(self, piece: bytes) -> None:
+        """Bytes of a plain reply's body."""
+        left = self._left = self._left - len(piece)
+        if left < 0:
+            piece = piece[:left]
+            self._left = 0
+        if piece:
+            self.pieces.append(piece)
+        if left <= 0:
+            self.whole = True
+            self.reusable = left == 0 and self._persists
 
     def end(self) -> bool:
         """The connection has ended; whether that is the end of the reply too."""
