@@ -91,8 +91,8 @@ class Handler:
     async def handle(self, request: Request) -> Reply:
         """The reply to a request, whatever happens on the way."""
         request_id, cross_site = made_of(request.headers, _told)
-        if request_id:
-            log_lines.REQUEST_ID.set(request_id)
+        if request_id or log_lines.REQUEST_ID.get() is not None:
+            log_lines.REQUEST_ID.set(request_id or None)  # not that of the request before
         path = self._as_sent.get(request.path)
         try:
             found = self._answer(request, path, cross_site)

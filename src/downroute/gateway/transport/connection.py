@@ -41,6 +41,12 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._begun = False
         """The task has taken its first step."""
+        self._incoming: Incoming | None = None
+        """What the task is to answer next."""
+        self._arrival: asyncio.Future[None] | None = None
+        """What the task waits for while there is nothing to answer."""
+        self.busy = False
+        """Whether a request is being answered."""
         self._last = False
         """The connection ends after the reply that is being sent."""
         self._told = False
@@ -53,11 +59,6 @@ class Connection(asyncio.Protocol):
         """When the state that a time limit bounds began."""
         self._stuck_since: float | None = None
         self._writable: asyncio.Future[None] | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request is being answered."""
-        return self._task is not None
 
     # asyncio.Protocol
 
@@ -75,7 +76,7 @@ class Connection(asyncio.Protocol):
             self._waiting.append(incoming)
         if parser.begun and was_idle:
             self._since = self._server.now
-        if self._task is None:
+        if not self.busy:
             if self._waiting:
                 self._next()
             elif (head := parser.head()) is not None and (said := self._turned_away(head)):
@@ -106,7 +107,9 @@ class Connection(asyncio.Protocol):
             self._writable.cancel()
         if self._task is not None:
             self._task.cancel()
-        if self._task is None or not self._begun:
+        if not self._begun:
+            self._task = None
+        if not self.busy or not self._begun:
             self._over()
 
     # for the server
@@ -118,7 +121,7 @@ class Connection(asyncio.Protocol):
             if now - self._stuck_since > limits.write_s:
                 self._abort()
             return
-        if self._task is not None or self._closing:
+        if self.busy or self._closing:
             return
         waited = now - self._since
         if not self._parser.begun:
@@ -132,7 +135,7 @@ class Connection(asyncio.Protocol):
         """Answer what is under way or comes within ``linger_s``, then end."""
         self._last = True
         self._linger_s = linger_s
-        if self._task is None:
+        if not self.busy:
             self._loop.call_later(linger_s, self._end_if_idle)
 
     async def cut(self) -> None:
@@ -151,24 +154,31 @@ class Connection(asyncio.Protocol):
         if incoming.refusal is not None:
             self._refuse(incoming.refusal)
             return
-        self._begun = False
-        self._task = self._loop.create_task(self._serve(incoming))
+        self.busy = True
+        self._incoming = incoming
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            arrival.set_result(None)
+        elif self._task is None:
+            self._task = self._loop.create_task(self._serve())
 
-    async def _serve(self, incoming: Incoming) -> None:
-        """Answer, then see what comes next: in one task, since one more turn of the loop for its
-        end costs as much as writing the head."""
+    async def _serve(self) -> None:
+        """Answer what comes until the connection ends: in one task, since a task for each request
+        costs as much as writing its head."""
         self._begun = True
-        assert incoming.request is not None
         try:
-            reply = await self._server.handle(incoming.request)
-            framing = self._framing(incoming)
-            if isinstance(reply.body, bytes):
-                self._send_whole(reply, reply.body, framing, incoming.head_only)
-            else:
-                await self._send_stream(reply, reply.body, framing, incoming)
-            if self._writable is not None:
-                await self._writable
+            while self._transport is not None:
+                incoming, self._incoming = self._incoming, None
+                if incoming is None:
+                    self._arrival = self._loop.create_future()
+                    await self._arrival
+                else:
+                    await self._answer(incoming)
+                    self._over()
+                    if self._transport is not None:
+                        self._go_on()
         except asyncio.CancelledError:
+            self._task = None  # how it ended would hold this connection
             self._over()
             self._abort()
             raise
@@ -176,14 +186,22 @@ class Connection(asyncio.Protocol):
             self._over()
             say(logging.ERROR, "internal error", kind=type(fault).__name__, where="connection")
             self._abort()
+        self._task = None
+
+    async def _answer(self, incoming: Incoming) -> None:
+        assert incoming.request is not None
+        reply = await self._server.handle(incoming.request)
+        framing = self._framing(incoming)
+        if isinstance(reply.body, bytes):
+            self._send_whole(reply, reply.body, framing, incoming.head_only)
         else:
-            self._over()
-            if self._transport is not None:
-                self._go_on()
+            await self._send_stream(reply, reply.body, framing, incoming)
+        if self._writable is not None:
+            await self._writable
 
     def _over(self) -> None:
         """Nothing is being answered any more."""
-        self._task = None
+        self.busy = False
         self._since = self._server.now
         if self._transport is None:
             self._server.gone(self)
@@ -311,7 +329,7 @@ class Connection(asyncio.Protocol):
             self._loop.call_later(_LINGER_S, self._close)
 
     def _end_if_idle(self) -> None:
-        if self._task is None and not self._parser.begun:
+        if not self.busy and not self._parser.begun:
             self._close()
 
     def _close(self) -> None:
