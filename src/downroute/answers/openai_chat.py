@@ -182,6 +182,8 @@ def _tool_calls(calls: list[Json]) -> Iterable[ToolCall]:
 
 
 def _logprobs(block: Json) -> tuple[TokenLogprob, ...] | None:
+    if block is None:
+        return None
     content = block.get("content") if isinstance(block, (dict, Mapping)) else None
     if not isinstance(content, list):
         return None

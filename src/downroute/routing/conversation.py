@@ -7,6 +7,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from downroute.records import Json, Route
 
 
@@ -18,7 +20,10 @@ def first_turns(request: Mapping[str, Json]) -> str:
         begun.append([message.get("role"), message.get("content")])
         if message.get("role") == "user":
             break
-    text = json.dumps(begun, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    try:
+        text = msgspec.json.encode(begun)
+    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, a number of 70 bits
+        text = json.dumps(begun).encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 

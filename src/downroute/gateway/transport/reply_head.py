@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Final
 
 from downroute.gateway.message import BODILESS, Headers
 
-_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
+_STATUS_LINES: Final = {s.value: f"HTTP/1.1 {s.value} {s.phrase}" for s in HTTPStatus}
+_LINE_END: Final = b"\r\n"
 
 
 def has_body(status: int) -> bool:
@@ -22,20 +24,27 @@ def reply_head(status: int, headers: Headers, framing: str) -> bytes:
     A header that would begin another line is left out: nothing an upstream says may add to what
     the gateway says.
     """
-    lines = [f"{name}: {value}\r\n" for name, value in headers]
-    text = "".join(lines)
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
-        text = "".join(line for line in lines if _is_one_line(line))
-    if "\r\nserver: " not in text and not text.startswith("server: "):
-        text += "server: downroute\r\n"
-    if "\r\ndate: " not in text and not text.startswith("date: "):
-        text += _date_line()
-    line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
-    return f"{line}{text}{framing}\r\n".encode("utf-8", "surrogateescape")
+    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} "]
+    serves = dated = False
+    for pair in headers:
+        name = pair[0]
+        if name == "server":
+            serves = True
+        elif name == "date":
+            dated = True
+        lines.append(": ".join(pair))
+    if not _is_one_line("".join(lines)):
+        lines = [line for line in lines if _is_one_line(line)]
+    if not serves:
+        lines.append("server: downroute")
+    if not dated:
+        lines.append(_date_line())
+    lines.append(framing)
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + _LINE_END
 
 
-def _is_one_line(line: str) -> bool:
-    return not any(c in line[:-2] for c in "\r\n\0")
+def _is_one_line(text: str) -> bool:
+    return "\n" not in text and "\r" not in text and "\0" not in text
 
 
 _dated: tuple[int, str] = (0, "")
@@ -46,5 +55,5 @@ def _date_line() -> str:
     global _dated
     now = int(time.time())
     if _dated[0] != now:
-        _dated = now, f"date: {formatdate(now, usegmt=True)}\r\n"
+        _dated = now, f"date: {formatdate(now, usegmt=True)}"
     return _dated[1]
