@@ -17,8 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from downroute.gateway.door import Door
+from downroute.gateway.kept_headers import KeptHeaders
 from downroute.gateway.keys import digest_of, new_key
-from downroute.gateway.message import KeptHeaders, Request
+from downroute.gateway.message import Request
 from downroute.gateway_settings import GatewaySettings
 
 BODY = json.dumps({"model": "large", "messages": [{"role": "user", "content": "x" * 2000}]})

@@ -122,7 +122,7 @@ def test_a_call_that_no_store_takes_does_not_take_others_with_it(tmp_path: Path)
     log.start()
     bad = row(2)
     wrong = structs.replace(bad.call, latency_s={"no": "number"})  # type: ignore[arg-type]
-    for each in (row(1), structs.replace(bad, call=wrong), row(3)):
+    for each in (row(1), CallRow(wrong, bad.wire, bad.request), row(3)):
         log.add(each)
     log.close(PATIENCE_S)
     assert [c.id for c in stored(tmp_path)] == ["call-1", "call-3"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from downroute.gateway.call_row import SOURCE, CallRow, total_cost_usd
 from downroute.gateway.exchange import Exchange, Outcome
@@ -12,22 +13,23 @@ from downroute.gateway.message import Headers
 from downroute.gateway.plan import Plan
 from downroute.gateway.telemetry.trace_context import Trace
 from downroute.gateway.wire import Body, Kept, Wire
-from downroute.records import UNKNOWN_USAGE, Attempt, Call, Purpose, Route
+from downroute.records import UNKNOWN_USAGE, Attempt, Call, Decision, Purpose, Route
 from downroute.remembered import Remembered
 
 CANCELLED = "cancelled"
 """The error of a call whose client went away, or that was under way when the gateway stopped."""
 CLIENT_CLOSED_REQUEST = 499
 
-_CALL_ID = f"{OWN}call-id"
-_TASK = f"{OWN}task"
-_POLICY = f"{OWN}policy"
-_MODEL = f"{OWN}model"
-_DECISION = f"{OWN}decision"
-_REASON = f"{OWN}reason"
-_RETRIES = f"{OWN}retries"
-_COST_USD = f"{OWN}cost-usd"
-_SAVED_USD = f"{OWN}saved-usd"
+_CALL_ID: Final = f"{OWN}call-id"
+_TASK: Final = f"{OWN}task"
+_POLICY: Final = f"{OWN}policy"
+_MODEL: Final = f"{OWN}model"
+_DECISION: Final = f"{OWN}decision"
+_REASON: Final = f"{OWN}reason"
+_RETRIES: Final = f"{OWN}retries"
+_COST_USD: Final = f"{OWN}cost-usd"
+_SAVED_USD: Final = f"{OWN}saved-usd"
+_SAID: Final = {decision: decision.value for decision in Decision}
 
 
 class CallInFlight:
@@ -90,7 +92,7 @@ class CallInFlight:
     def decision_headers(self, outcome: Outcome) -> list[tuple[str, str]]:
         said = [
             (_MODEL, safe(outcome.exchange.attempt.model)),
-            (_DECISION, outcome.decision.value),
+            (_DECISION, _SAID[outcome.decision]),
             (_REASON, safe(outcome.reason)),
         ]
         if len(self.attempts) > 1 and (retries := self._retries):
@@ -173,7 +175,7 @@ def _cost_where_moved_usd(route: Route) -> float | None:
     return mean_baseline_cost_usd(route) if moved else None
 
 
-_usual_cost_usd = Remembered(_cost_where_moved_usd)
+_usual_cost_usd: Final = Remembered(_cost_where_moved_usd)
 
 
 def mean_baseline_cost_usd(route: Route) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import msgspec
 from msgspec import structs
 
 from downroute.answers.openai_chat import answer_from_completion
@@ -22,19 +21,31 @@ _JUDGED = frozenset({Decision.ACCEPTED, Decision.ESCALATED, Decision.FALLBACK})
 Pricing = Callable[[str, Usage], float | None]
 
 
-class CallRow(msgspec.Struct, frozen=True):
+class CallRow:
     """``call`` lacks what takes time: its words, its fingerprint and costs not yet known.
     ``answer`` is the accepted reply, a whole body or a stream's chunks; ``None`` where words are
-    not kept. ``others`` are the replies of attempts that were not sent, by attempt."""
+    not kept. ``others`` are the replies of attempts that were not sent, by attempt. ``usual_usd``
+    is what such a request costs on the route's baseline, where another model may answer it."""
 
-    call: Call
-    wire: Wire
-    request: Body
-    answer: Kept | None = None
-    others: tuple[tuple[int, Kept], ...] = ()
-    trace: Trace | None = None
-    usual_usd: float | None = None
-    """What such a request costs on the route's baseline, where another model may answer it."""
+    __slots__ = ("answer", "call", "others", "request", "trace", "usual_usd", "wire")
+
+    def __init__(
+        self,
+        call: Call,
+        wire: Wire,
+        request: Body,
+        answer: Kept | None = None,
+        others: tuple[tuple[int, Kept], ...] = (),
+        trace: Trace | None = None,
+        usual_usd: float | None = None,
+    ) -> None:
+        self.call = call
+        self.wire = wire
+        self.request = request
+        self.answer = answer
+        self.others = others
+        self.trace = trace
+        self.usual_usd = usual_usd
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from downroute.config import ServeSettings
 from downroute.gateway import json_text
@@ -33,6 +34,9 @@ from downroute.gateway.waiting import hold_back
 from downroute.gateway.wire import Wire
 from downroute.records import Decision, Purpose
 from downroute.routing.cascade import Accept, Ask, Limits, decision, is_judged, next_step
+
+_ANSWER: Final = Purpose.ANSWER
+_DIRECT: Final = Decision.DIRECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ class Answering:
                 if isinstance(step, Accept):
                     return self._accepted(call, step, because)
                 exchange = await self._asked(call, step)
-                if step.purpose is Purpose.ANSWER:
+                if step.purpose is _ANSWER:
                     because = step.reason
                 call.note(exchange)
                 if exchange.live is not None:
@@ -145,7 +149,7 @@ class Answering:
             del failed  # it holds this frame, which holds it
 
     def _asked(self, call: CallInFlight, step: Ask) -> Awaitable[Exchange]:
-        if step.purpose is not Purpose.ANSWER:
+        if step.purpose is not _ANSWER:
             about = next(e for e in reversed(call.exchanges) if e.answers)
             return self._asking.second_opinion(call, about)
         route, attempts = call.plan.route, call.attempts
@@ -157,7 +161,7 @@ class Answering:
     def _accepted(self, call: CallInFlight, step: Accept, because: str) -> Outcome:
         outcome = _how(call, step, because)
         attempt = call.attempts[outcome.index]
-        if not attempt.failed:
+        if attempt.error is None:
             self._conversations.answered(
                 call.plan, call.body, call.hints, attempt.model, outcome.decision, call.started_at
             )
@@ -231,20 +235,21 @@ class Answering:
 
 def _how(call: CallInFlight, step: Accept, because: str) -> Outcome:
     """``because`` is why the accepted model was asked."""
-    route, attempt = call.plan.route, call.attempts[step.attempt]
-    how = call.plan.decision or decision(route, call.attempts, step.attempt)
+    plan, attempts, at = call.plan, call.attempts, step.attempt
+    route, attempt = plan.route, attempts[at]
+    how = plan.decision or decision(route, attempts, at)
     later = overtaken = False
-    if len(call.attempts) > 1:
-        later = any(a.purpose is Purpose.ANSWER for a in call.attempts[: step.attempt])
-        overtaken = any(a.purpose is Purpose.ANSWER for a in call.attempts[step.attempt + 1 :])
+    if len(attempts) > 1:
+        later = any(a.purpose is _ANSWER for a in attempts[:at])
+        overtaken = any(a.purpose is _ANSWER for a in attempts[at + 1 :])
     if overtaken:
         reason = step.reason
-    elif attempt.failed:
+    elif attempt.error is not None:
         reason = f"{because}; {step.reason}" if later and because else step.reason
-    elif later or (how is Decision.DIRECT and len(route.models) > 1):
-        reason = because
+    elif len(route.models) == 1:
+        reason = because if later else plan.reason
     else:
-        reason = call.plan.reason if len(route.models) == 1 else step.reason
-    if route.unproven and call.plan.routed:
+        reason = because if later or how is _DIRECT else step.reason
+    if route.unproven and plan.routed:
         reason += "; the route is unproven"
-    return Outcome(step.attempt, call.exchanges[step.attempt], how, reason)
+    return Outcome(at, call.exchanges[at], how, reason)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-
-from msgspec import structs
+from typing import Final
 
 from downroute.gateway.headers import Hints
 from downroute.gateway.plan import Plan
@@ -24,6 +23,7 @@ from downroute.routing.conversation import (
     only,
 )
 
+_ESCALATED: Final = Decision.ESCALATED
 KEPT_CONVERSATIONS = 50_000
 KEPT_S = 3600.0
 """How long after its last request a conversation is remembered."""
@@ -58,18 +58,18 @@ class Conversations:
             model = model or (route.models[-1] if len(route.models) > 1 else None)
             if model is not None:
                 reason = f"a tool-calling loop stays on {model}"
-                return structs.replace(plan, route=only(route, model), reason=reason)
+                return plan.on(only(route, model), reason)
         if known is not None and known.escalated_to in route.models[1:]:
             stays = from_model_on(route, known.escalated_to)
             reason = f"the conversation stays on {known.escalated_to} after an escalation"
-            plan = structs.replace(plan, route=stays, reason=reason)
+            plan = plan.on(stays, reason)
         return _as_streamed(plan) if body.stream else plan
 
     def answered(
         self, plan: Plan, body: Body, hints: Hints, model: str, how: Decision, now: float
     ) -> None:
         """``model`` has answered a request."""
-        escalated = how is Decision.ESCALATED
+        escalated = how is _ESCALATED
         if not plan.routed or not (escalated or "tools" in body):
             return
         key = _key(plan, body, hints)
@@ -116,4 +116,4 @@ def _as_streamed(plan: Plan) -> Plan:
     direct = route.stream is Streaming.DIRECT
     model = route.models[0] if direct else route.models[-1]
     reason = f"streams of this route come {'unchecked' if direct else 'at once'} from {model}"
-    return structs.replace(plan, route=only(route, model), reason=reason)
+    return plan.on(only(route, model), reason)

@@ -19,8 +19,9 @@ from downroute.gateway import json_text
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.headers import CREDENTIALS, safe
 from downroute.gateway.hosts import Hosts
+from downroute.gateway.kept_headers import KeptHeaders
 from downroute.gateway.keys import PREFIX, Key, digest_of, keys_by_digest
-from downroute.gateway.message import Headers, KeptHeaders, Reply, Request, made_of
+from downroute.gateway.message import Headers, Reply, Request, made_of
 from downroute.gateway.rate import Cells, wait_s
 from downroute.gateway.refused import refused
 from downroute.gateway_settings import GatewaySettings

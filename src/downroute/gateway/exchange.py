@@ -5,40 +5,55 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from downroute.gateway.chat_stream import ChatStream
 from downroute.gateway.error_reply import INVALID_REQUEST, UPSTREAM, Refusal
 from downroute.gateway.message import Headers
 from downroute.gateway.sse import EVENT_STREAM
 from downroute.gateway.upstream import Fault, NoReplyError
-from downroute.gateway.wire import Wire
+from downroute.gateway.wire import Kept, Wire
 from downroute.records import Answer, Attempt, Decision
 
 
-class Live(msgspec.Struct, frozen=True):
+class Live:
     """A stream that is still coming; ``first`` are the events that are here. ``over`` makes the
     attempt when it has ended, with the error it ended in, if any."""
 
-    stream: ChatStream
-    first: list[bytes]
-    over: Callable[[str | None], Attempt]
+    __slots__ = ("first", "over", "stream")
+
+    def __init__(
+        self, stream: ChatStream, first: list[bytes], over: Callable[[str | None], Attempt]
+    ) -> None:
+        self.stream = stream
+        self.first = first
+        self.over = over
 
 
-class Exchange(msgspec.Struct):
+class Exchange:
     """Either ``body`` is the whole reply, without what the client did not ask for; or it is
     ``live``, and ``attempt`` is made anew when it is over; or ``fault`` says why there is none.
     ``kept`` are the words for the log; ``answers`` what a judged reply says, the worst choice
     first."""
 
-    attempt: Attempt
-    status: int = 0
-    headers: Headers = ()
-    body: bytes = b""
-    kept: bytes | list[bytes] | None = None
-    live: Live | None = None
-    answers: Sequence[Answer] = ()
-    fault: NoReplyError | None = None
+    __slots__ = ("answers", "attempt", "body", "fault", "headers", "kept", "live", "status")
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        status: int = 0,
+        headers: Headers = (),
+        body: bytes = b"",
+        kept: Kept | None = None,
+        answers: Sequence[Answer] = (),
+        fault: NoReplyError | None = None,
+    ) -> None:
+        self.attempt = attempt
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.kept = kept
+        self.live: Live | None = None
+        self.answers = answers
+        self.fault = fault
 
     def end(self, live: Live, error: str | None) -> Attempt:
         """The attempt that ``live`` was, ended in ``error`` if any. It is let go of: it holds the
@@ -87,13 +102,16 @@ def is_event_stream(headers: Headers) -> bool:
     )
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome:
     """Which exchange of a call is the reply, and how it came to that."""
 
-    index: int
-    exchange: Exchange
-    decision: Decision
-    reason: str
+    __slots__ = ("decision", "exchange", "index", "reason")
+
+    def __init__(self, index: int, exchange: Exchange, decision: Decision, reason: str) -> None:
+        self.index = index
+        self.exchange = exchange
+        self.decision = decision
+        self.reason = reason
 
 
 _REFUSALS = {

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
-import msgspec
-
+from downroute.gateway.kept_headers import KeptHeaders
 from downroute.gateway.keys import PREFIX, Key
-from downroute.gateway.message import Headers, KeptHeaders, made_of
+from downroute.gateway.message import Headers, made_of
 
-OWN = "x-downroute-"
-SESSION = "x-session-id"
-REQUEST_ID = "x-request-id"
+OWN: Final = "x-downroute-"
+SESSION: Final = "x-session-id"
+REQUEST_ID: Final = "x-request-id"
 UPSTREAM_REQUEST_ID = f"{OWN}upstream-request-id"
 
-_HOP_BY_HOP = frozenset(
+_HOP_BY_HOP: Final = frozenset(
     {
         "connection",
         "keep-alive",
@@ -28,7 +28,7 @@ _HOP_BY_HOP = frozenset(
     }
 )
 """RFC 9110, section 7.6.1."""
-_NOT_SENT_UP = _HOP_BY_HOP | {
+_NOT_SENT_UP: Final = _HOP_BY_HOP | {
     "host",
     "content-length",
     "accept-encoding",
@@ -38,26 +38,33 @@ _NOT_SENT_UP = _HOP_BY_HOP | {
     # What a proxy in front says of whose request it is: no business of an upstream's.
     *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"),
 }
-_NOT_SENT_BACK = _HOP_BY_HOP | {"content-length", "content-encoding", "alt-svc"}
-CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
+_NOT_SENT_BACK: Final = _HOP_BY_HOP | {"content-length", "content-encoding", "alt-svc"}
+CREDENTIALS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
 """What clients send their keys in."""
-_LONGEST_VALUE = 500
+_LONGEST_VALUE: Final = 500
 _NONE: Mapping[str, str] = {}
 
 
-class Hints(msgspec.Struct, frozen=True):
-    """What the client tells the gateway in headers. ``task`` may also stand in the body; ``key`` is
-    what it was let in by."""
+class Hints:
+    """What the client tells the gateway in headers; not to be changed. ``task`` may also stand in
+    the body; ``key`` is what it was let in by."""
 
-    task: str | None = None
-    bypass: bool = False
-    session: str | None = None
-    request_id: str | None = None
-    key: Key | None = None
+    __slots__ = ("bypass", "key", "key_name", "request_id", "session", "task")
 
-    @property
-    def key_name(self) -> str | None:
-        return None if self.key is None else self.key.name
+    def __init__(
+        self,
+        task: str | None = None,
+        bypass: bool = False,
+        session: str | None = None,
+        request_id: str | None = None,
+        key: Key | None = None,
+    ) -> None:
+        self.task = task
+        self.bypass = bypass
+        self.session = session
+        self.request_id = request_id
+        self.key = key
+        self.key_name: str | None = None if key is None else key.name
 
 
 def split(headers: Headers, key: Key | None = None) -> tuple[Hints, Headers]:

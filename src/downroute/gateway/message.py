@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import msgspec
+from downroute.gateway.kept_headers import KeptHeaders
 
 if TYPE_CHECKING:
     from downroute.gateway.keys import Key
@@ -14,17 +14,6 @@ Headers = Sequence[tuple[str, str]]
 """Header names in lower case with their values, in the order they came."""
 
 T = TypeVar("T")
-
-
-class KeptHeaders(list[tuple[str, str]]):
-    """Headers that a client sends with each of its requests, together with what was made of them.
-    They must not be changed."""
-
-    __slots__ = ("made",)
-
-    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        super().__init__(pairs)
-        self.made: dict[object, Any] = {}
 
 
 def made_of(headers: Headers, work: Callable[[Headers], T]) -> T:
@@ -44,17 +33,29 @@ LONGEST_HEADER_BYTES = 32 * 1024
 JSON_TYPE = ("content-type", "application/json")
 
 
-class Request(msgspec.Struct, frozen=True):
-    """One HTTP request, read to its end. ``path`` is decoded and has no query; ``target`` is the
-    address as the client sent it, query included; ``key`` what the client was let in by, if keys
-    are asked for. Among the ``headers`` is no content-length: the body has its own."""
+class Request:
+    """One HTTP request, read to its end; not to be changed. ``path`` is decoded and has no query;
+    ``target`` is the address as the client sent it, query included; ``key`` what the client was let
+    in by, if keys are asked for. Among the ``headers`` is no content-length: the body has its
+    own."""
 
-    method: str
-    path: str
-    headers: Headers
-    body: bytes
-    target: str = ""
-    key: Key | None = None
+    __slots__ = ("body", "headers", "key", "method", "path", "target")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        headers: Headers,
+        body: bytes,
+        target: str = "",
+        key: Key | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.target = target
+        self.key = key
 
 
 BODILESS = frozenset({204, 205, 304})
@@ -92,9 +93,12 @@ class Pushing(Stream, Protocol):
         waited for, before the one that it gives next: a turn of the event loop less for each."""
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """One HTTP reply. Each piece of a `Stream` is to be sent at once."""
+class Reply:
+    """One HTTP reply, not to be changed. Each piece of a `Stream` is to be sent at once."""
 
-    status: int
-    headers: Headers
-    body: bytes | Stream
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, body: bytes | Stream) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import msgspec
-
 from downroute.gateway.error_reply import Refusal
 from downroute.gateway.headers import Hints
 from downroute.gateway.wire import Body
@@ -36,27 +34,38 @@ class Serving:
         return None if self.table is None else self.table.policy.digest
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """The route of one request. ``decision`` is ``None`` where the route's course decides it.
-    ``task`` is the task the request is taken to be of."""
+class Plan:
+    """The route of one request; not to be changed. ``decision`` is ``None`` where the route's
+    course decides it: then a route of the policy was taken, and the request is ``routed``. ``task``
+    is the task the request is taken to be of."""
 
-    route: Route
-    reason: str
-    decision: Decision | None = None
-    task: str | None = None
-    policy_digest: str | None = None
+    __slots__ = ("decision", "policy_digest", "reason", "route", "routed", "task")
 
-    @property
-    def routed(self) -> bool:
-        """Whether a route of the policy was taken."""
-        return self.decision is None
+    def __init__(
+        self,
+        route: Route,
+        reason: str,
+        decision: Decision | None = None,
+        task: str | None = None,
+        policy_digest: str | None = None,
+    ) -> None:
+        self.route = route
+        self.reason = reason
+        self.decision = decision
+        self.task = task
+        self.policy_digest = policy_digest
+        self.routed = decision is None
+
+    def on(self, route: Route, reason: str, decision: Decision | None = None) -> Plan:
+        """The same request on another ``route``."""
+        return Plan(route, reason, decision, self.task, self.policy_digest)
 
 
 def plan(serving: Serving, body: Body, hints: Hints, now: float) -> Plan | Refusal:
     """The route for ``body`` at Unix second ``now``; a refusal where no real model is meant, or
     not one of those that the client's key is for."""
     key, declared = hints.key, hints.task or body.task
-    if key is None:
+    if key is None or (key.tasks is None and key.models is None):
         return _chosen(serving, body, hints, declared, now)
     chosen = _chosen(serving, body, hints, key.task(declared, body.model), now)
     if isinstance(chosen, Refusal):

@@ -47,8 +47,8 @@ class Trying:
                 return exchange
             place, pause_s = then
             tried.append(place)
-            attempt = structs.replace(exchange.attempt, purpose=Purpose.RETRIED)
-            ask.call.note(structs.replace(exchange, attempt=attempt))
+            exchange.attempt = structs.replace(exchange.attempt, purpose=Purpose.RETRIED)
+            ask.call.note(exchange)
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
             ask.begin()

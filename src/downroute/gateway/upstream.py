@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from typing import Protocol
 
-import msgspec
-
 from downroute.errors import UpstreamError
 from downroute.gateway.message import Headers
 
@@ -48,15 +46,24 @@ class NoReplyError(UpstreamError):
         self.retry_after_s = retry_after_s
 
 
-class Patience(msgspec.Struct, frozen=True):
-    """Seconds. ``total_s`` bounds the exchange to the last byte of the reply, ``connect_s`` the
-    making of a connection, ``first_byte_s`` the wait from the request to the reply's first byte,
-    ``idle_s`` every later wait for bytes; ``None`` = nothing more."""
+class Patience:
+    """Seconds, not to be changed. ``total_s`` bounds the exchange to the last byte of the reply,
+    ``connect_s`` the making of a connection, ``first_byte_s`` the wait from the request to the
+    reply's first byte, ``idle_s`` every later wait for bytes; ``None`` = nothing more."""
 
-    total_s: float
-    idle_s: float | None = None
-    first_byte_s: float | None = None
-    connect_s: float = 10.0
+    __slots__ = ("connect_s", "first_byte_s", "idle_s", "total_s")
+
+    def __init__(
+        self,
+        total_s: float,
+        idle_s: float | None = None,
+        first_byte_s: float | None = None,
+        connect_s: float = 10.0,
+    ) -> None:
+        self.total_s = total_s
+        self.idle_s = idle_s
+        self.first_byte_s = first_byte_s
+        self.connect_s = connect_s
 
 
 class UpstreamReply(Protocol):

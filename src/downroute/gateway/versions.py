@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-
-from msgspec import structs
+from typing import Final
 
 from downroute.gateway.log_lines import say
 from downroute.gateway.plan import Plan
@@ -17,6 +16,7 @@ from downroute.records import Attempt, Decision, Purpose
 from downroute.routing.conversation import only
 from downroute.routing.measured_on import measured_versions
 
+_ANSWER: Final = Purpose.ANSWER
 Key = tuple[str | None, str]
 """A policy's digest, a route's task."""
 
@@ -35,11 +35,11 @@ class Versions:
         if reason is None:
             return plan
         stays = dataclasses.replace(only(plan.route, plan.route.baseline), fallback=None)
-        return structs.replace(plan, route=stays, reason=reason, decision=Decision.PASSTHROUGH)
+        return plan.on(stays, reason, Decision.PASSTHROUGH)
 
     def see(self, plan: Plan, attempt: Attempt) -> None:
         """Compare the version that answered with those that were measured."""
-        if not plan.routed or attempt.snapshot is None or attempt.purpose is not Purpose.ANSWER:
+        if not plan.routed or attempt.snapshot is None or attempt.purpose is not _ANSWER:
             return
         known = measured_versions(plan.route).get(attempt.model)
         if known is None or attempt.snapshot in known or attempt.model == plan.route.baseline:

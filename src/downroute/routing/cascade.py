@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,14 @@ from downroute.records import (
 from downroute.remembered import Remembered
 from downroute.routing.checks import checks_of
 
-PASSED = "passed"
+# Names of an enumeration are looked up at every use, these once.
+_ANSWER: Final = Purpose.ANSWER
+_ACCEPTED: Final = Decision.ACCEPTED
+_DIRECT: Final = Decision.DIRECT
+_ESCALATED: Final = Decision.ESCALATED
+_FALLBACK: Final = Decision.FALLBACK
+
+PASSED: Final = "passed"
 UNVERIFIED = "unverified"
 """How the reason begins where an answer is sent that should have been escalated."""
 OUT_OF_TIME = "no time left to ask another model"
@@ -63,11 +70,10 @@ def next_step(route: Route, attempts: Sequence[Attempt], limits: Limits) -> Ask 
     """
     if not attempts:
         return _first(route, limits)
-    answer = Purpose.ANSWER
-    if len(attempts) == 1 and attempts[0].purpose is answer:
+    if len(attempts) == 1 and attempts[0].purpose is _ANSWER:
         answers = [0]
     else:
-        answers = [i for i, a in enumerate(attempts) if a.purpose is answer]
+        answers = [i for i, a in enumerate(attempts) if a.purpose is _ANSWER]
     if not answers:
         return _first(route, limits)
     latest = answers[-1]
@@ -86,8 +92,11 @@ def next_step(route: Route, attempts: Sequence[Attempt], limits: Limits) -> Ask 
 def is_judged(route: Route, attempts: Sequence[Attempt], model: str) -> bool:
     """Whether the answer of ``model``, asked next after ``attempts``, will have to pass: it is
     asked in its turn, and another one stands behind it."""
-    asked = sum(a.purpose is Purpose.ANSWER for a in attempts)
-    return asked + 1 < len(route.models) and route.models[asked] == model
+    models = route.models
+    if not attempts:
+        return len(models) > 1 and models[0] == model
+    asked = sum([a.purpose is _ANSWER for a in attempts])
+    return asked + 1 < len(models) and models[asked] == model
 
 
 def _judge(route: Route, attempts: Sequence[Attempt], index: int, asked: int) -> Ask | None:
@@ -96,7 +105,7 @@ def _judge(route: Route, attempts: Sequence[Attempt], index: int, asked: int) ->
     attempt = attempts[index]
     wanting = shortfall(route, attempt)
     if wanting is not None:
-        return Ask(route.models[asked], Purpose.ANSWER, wanting)
+        return Ask(route.models[asked], _ANSWER, wanting)
     second = route.second
     if second is None or attempt.score is None or attempt.score <= second.low:
         return None
@@ -105,13 +114,13 @@ def _judge(route: Route, attempts: Sequence[Attempt], index: int, asked: int) ->
         band = f"score {attempt.score:.3f} is between {second.low:g} and {second.high:g}"
         return Ask(second.model, second.purpose, band)
     objection = _objection(second, opinion)
-    return None if objection is None else Ask(route.models[asked], Purpose.ANSWER, objection)
+    return None if objection is None else Ask(route.models[asked], _ANSWER, objection)
 
 
 def shortfall(route: Route, attempt: Attempt) -> str | None:
     """Why ``attempt`` cannot be accepted whatever a second opinion would say; ``None`` = it
     can, as far as checks and free signals tell."""
-    if attempt.failed:
+    if attempt.error is not None:
         return f"{attempt.model} failed: {attempt.error}"
     if False in attempt.checks.values():
         for spec in checks_of(route):
@@ -222,10 +231,8 @@ def _objection(second: SecondOpinion, opinion: Attempt) -> str | None:
 
 def _first(route: Route, limits: Limits) -> Ask:
     if limits.escalation and len(route.models) > 1 and _then(route) is Degrade.BASELINE:
-        return Ask(
-            route.models[-1], Purpose.ANSWER, f"straight to the baseline: {limits.escalation}"
-        )
-    return Ask(route.models[0], Purpose.ANSWER, "first model of the route")
+        return Ask(route.models[-1], _ANSWER, f"straight to the baseline: {limits.escalation}")
+    return Ask(route.models[0], _ANSWER, "first model of the route")
 
 
 def _then(route: Route) -> Degrade | None:
@@ -243,13 +250,13 @@ def _after_the_last(
     route: Route, attempts: Sequence[Attempt], answers: Sequence[int], limits: Limits
 ) -> Ask | Accept:
     latest = attempts[answers[-1]]
-    if not latest.failed:
+    if latest.error is None:
         return Accept(answers[-1], "last model of the route")
     wanting = f"{latest.model} failed: {latest.error}"
     if limits.time_left_s is not None and limits.time_left_s <= 0:
         return _best_so_far(attempts, answers, wanting)
     if all(attempts[i].model != route.baseline for i in answers):
-        return Ask(route.baseline, Purpose.ANSWER, wanting)
+        return Ask(route.baseline, _ANSWER, wanting)
     return _without_the_baseline(route, attempts, answers, wanting)
 
 
@@ -264,21 +271,21 @@ def _without_the_baseline(
         model = attempts[usable[-1]].model
         return Accept(usable[-1], f"{wanting}; falls back to {model}'s answer, which did not pass")
     if all(attempts[i].model != route.fallback for i in answers):
-        return Ask(route.fallback, Purpose.ANSWER, f"{wanting}; falls back to {route.fallback}")
+        return Ask(route.fallback, _ANSWER, f"{wanting}; falls back to {route.fallback}")
     return Accept(answers[-1], wanting)
 
 
 def decision(route: Route, attempts: Sequence[Attempt], accepted: int) -> Decision:
     """How ``attempts[accepted]`` came to be sent."""
-    earlier = [a for a in attempts[:accepted] if a.purpose is Purpose.ANSWER]
-    if any(a.purpose is Purpose.ANSWER for a in attempts[accepted + 1 :]):
-        return Decision.FALLBACK
-    if not earlier:
-        judged = len(route.models) > 1 and attempts[accepted].model == route.models[0]
-        return Decision.ACCEPTED if judged else Decision.DIRECT
-    if all(a.failed for a in earlier):
-        return Decision.FALLBACK
-    return Decision.ESCALATED
+    if len(attempts) > 1:
+        if any(a.purpose is _ANSWER for a in attempts[accepted + 1 :]):
+            return _FALLBACK
+        earlier = [a for a in attempts[:accepted] if a.purpose is _ANSWER]
+        if earlier:
+            return _FALLBACK if all(a.failed for a in earlier) else _ESCALATED
+    models = route.models
+    judged = len(models) > 1 and attempts[accepted].model == models[0]
+    return _ACCEPTED if judged else _DIRECT
 
 
 def _best_so_far(attempts: Sequence[Attempt], answers: Sequence[int], wanting: str) -> Accept:

@@ -26,12 +26,21 @@ def read(data: bytes) -> list[Incoming]:
     return RequestParser(LIMITS).feed(data)
 
 
+def told(found: list[Incoming]) -> list[tuple[object, ...]]:
+    """All that was read."""
+    return [
+        (each.refusal, each.persists, each.chunks, each.head_only)
+        + (() if (r := each.request) is None else (r.method, r.path, r.headers, r.body, r.target))
+        for each in found
+    ]
+
+
 def test_a_request_with_the_same_head_is_the_request_that_reading_it_finds() -> None:
     parser = RequestParser(LIMITS)
     (first,) = parser.feed(sent(b'{"model": "a"}'))
     for body in (b"{}", b"x" * 1999, b'{"model": "b"}'):
         (again,) = parser.feed(sent(body))
-        assert again == read(sent(body))[0]
+        assert told([again]) == told(read(sent(body)))
         assert again.request is not None
         assert first.request is not None
         assert again.request.headers is first.request.headers
@@ -85,7 +94,7 @@ def test_whatever_changes_in_a_request_it_is_read_as_by_a_parser_that_knows_no_h
         mutated = bytes(data)
         fresh = RequestParser(LIMITS)
         found, expected = parser.feed(mutated), fresh.feed(mutated)
-        assert found == expected
+        assert told(found) == told(expected)
         assert (parser.over, parser.begun) == (fresh.over, fresh.begun)
         recognised += len(found) == 1 and found[0].request is not None
     assert recognised > 1000

@@ -16,7 +16,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
 
-from downroute.gateway.message import Headers, KeptHeaders
+from downroute.gateway.kept_headers import KeptHeaders
+from downroute.gateway.message import Headers
 from downroute.gateway.transport.address import Address, Origin, address
 from downroute.gateway.transport.upstream_connection import UpstreamConnection
 from downroute.gateway.transport.upstream_exchange import UpstreamExchange

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import httptools
 
 from downroute.gateway.error_reply import Refusal
-from downroute.gateway.message import KeptHeaders, Request, path_and_query
+from downroute.gateway.kept_headers import KeptHeaders
+from downroute.gateway.message import Request, path_and_query
 from downroute.gateway.transport.incoming import Incoming
 from downroute.gateway.transport.limits import Limits
 from downroute.gateway.transport.same_head import SameHead

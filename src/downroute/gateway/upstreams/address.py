@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from downroute.config import read_secret
 from downroute.gateway.headers import CREDENTIALS, to_upstream
-from downroute.gateway.message import Headers, KeptHeaders
+from downroute.gateway.kept_headers import KeptHeaders
+from downroute.gateway.message import Headers
 from downroute.gateway.upstream import Patience
 from downroute.providers.endpoint import endpoint
 from downroute.upstream_settings import Place, Upstream
