@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from downroute.gateway.message import BODILESS
 from downroute.gateway.transport.request_parser import header_name
 
 _BEGIN: Final = b"HTTP/1.1 "
@@ -21,7 +22,6 @@ _SPACES: Final = (b" ", b"\t")
 _UNPLAIN: Final = frozenset({"proxy-connection", "transfer-encoding", "upgrade"})
 """Headers by which a reply's body or the connection may end otherwise."""
 _LONGEST_LENGTH: Final = 12
-_BODILESS: Final = (204, 304)
 
 _lines: dict[bytes, tuple[str, str]] = {}
 """Most lines of a server's replies are the same ones again."""
@@ -96,7 +96,7 @@ def _status(line: bytes) -> int | None:
     if not digits.isdigit() or line[12:13] != b" " or _has_controls(line):
         return None
     status = int(digits)
-    if not 200 <= status <= 599 or status in _BODILESS:
+    if not 200 <= status <= 599 or status in BODILESS:
         return None
     if len(_statuses) < _MOST_STATUSES:
         _statuses[line] = status
