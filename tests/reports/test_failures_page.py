@@ -48,5 +48,9 @@ def test_two_thousand_pairs_are_filtered_and_searched_and_nothing_else_runs(tmp_
         assert page.inner_text("#shown") == "1"
         assert (page.locator("article:visible").text_content() or "").count("question 1981") == 1
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        told = "n => getComputedStyle(n, '::before').content"
+        cells = page.locator("article:visible td")
+        assert cells.first.evaluate(told) == '"large (1)"', "whose answer it is, narrow too"
+        assert cells.last.evaluate(told) == '"small (0)"'
         assert asked == [file.as_uri()]
         browser.close()
