@@ -80,6 +80,14 @@ def test_it_is_left_at_so_many_retries_and_the_clients_get_the_upstreams_own_wor
     assert gateway.calls(1)[0].error == "HTTP 503 (busy)"
 
 
+def test_an_upstream_that_says_so_is_not_asked_again(start: Start, upstream: Upstream) -> None:
+    gateway = start()
+    headers = {"content-type": "application/json", "x-should-retry": "false"}
+    upstream.answer = lambda _: Answered(b"{}", status=429, headers=headers)
+    got = gateway.chat(chat_body())
+    assert (got.status, got.headers["x-should-retry"], len(upstream.asked)) == (429, "false", 1)
+
+
 def test_nobody_waits_longer_than_is_allowed_for_what_an_upstream_asks(
     start: Start, upstream: Upstream
 ) -> None:

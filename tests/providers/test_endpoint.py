@@ -21,6 +21,12 @@ from downroute.providers.endpoint import endpoint
         ("https://h/api/paas/v4", "https://h/api/paas/v4/chat/completions"),
         ("https://h/vision", "https://h/vision/v1/chat/completions"),
         ("https://h/v1?api-version=2", "https://h/v1/chat/completions?api-version=2"),
+        (
+            "https://h/openai/deployments/gpt-4o?api-version=2024-10-21",
+            "https://h/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+        ),
+        ("https://h/v1/messages", "https://h/v1/chat/completions"),
+        ("https://h/messages", "https://h/messages/v1/chat/completions"),
         ("http://[::1]:80", "http://[::1]:80/v1/chat/completions"),
     ],
 )

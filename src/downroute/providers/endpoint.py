@@ -9,7 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 from downroute.errors import ConfigError
 
 _PATH = "/chat/completions"
-_VERSION = re.compile(r"/v\d\w*(?=/|$)")
+_MESSAGES = re.compile(r"(?<=/v\d)/messages$")
+_VERSION = re.compile(r"/v\d\w*(?=/|$)|/openai/deployments/")
+"""Azure's deployments name theirs in the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,9 @@ def endpoint(base_url: str, setting: str = "base_url") -> Endpoint:
 
     ``/v1`` is added where the path has no version yet (``https://api.openai.com``, ``…/v1`` and
     ``…/v1/`` end up the same); a path with a version in it is taken as it is, since some APIs put
-    theirs elsewhere (``…/v1beta/openai``); so is a whole ``…/chat/completions``.
+    theirs elsewhere (``…/v1beta/openai``); so are one of an Azure deployment
+    (``…/openai/deployments/NAME?api-version=…``) and a whole ``…/chat/completions`` or, of
+    Anthropic's API, ``…/v1/messages``.
 
     Raises:
         ConfigError: no http(s) URL with a host, or one with a password in it.
@@ -47,6 +51,7 @@ def endpoint(base_url: str, setting: str = "base_url") -> Endpoint:
         )
     given = re.sub("/+", "/", parts.path).rstrip("/")
     path = given.removesuffix(_PATH)
+    path = _MESSAGES.sub("", path)
     if path == given and not _VERSION.search(path):
         path += "/v1"
     return Endpoint(

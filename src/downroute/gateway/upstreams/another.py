@@ -20,6 +20,9 @@ from downroute.gateway.upstreams.again import (
 )
 from downroute.gateway.upstreams.pool import Deployment, Pool
 
+_NOT_AGAIN = ("x-should-retry", "false")
+"""By this, OpenAI's and Anthropic's servers tell clients that another try would bring the same."""
+
 
 def another(
     pool: Pool,
@@ -37,6 +40,8 @@ def another(
     is asked at the place it was first asked at, or not at all."""
     if again is Again.NOWHERE or left_s <= 0:
         return None
+    if _NOT_AGAIN in refusal[1]:
+        again = Again.ELSEWHERE
     other = pool.choose(tried, now) if moves else None
     if other is not None:
         return other, 0.0
