@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from downroute.gateway.call_in_flight import CallInFlight
 from downroute.gateway.message import Headers
 from downroute.records import Attempt, Json, Purpose
 from downroute.routing.judging import parameters_for_judging
+
+_now: Final = time.perf_counter
 
 
 class Ask:
@@ -38,11 +41,11 @@ class Ask:
     def begin(self) -> None:
         """The model is asked from now on, once more where it was before."""
         trace = self.call.trace
-        self.began = time.perf_counter()
+        self.began = _now()
         self.onward = self.call.onward if trace is None else trace.asked(self.call.onward)
 
     def elapsed_s(self) -> float:
-        return time.perf_counter() - self.began
+        return _now() - self.began
 
     def begun(self, status: int) -> Attempt:
         """The attempt while its stream is still coming."""

@@ -20,6 +20,7 @@ CANCELLED = "cancelled"
 """The error of a call whose client went away, or that was under way when the gateway stopped."""
 CLIENT_CLOSED_REQUEST = 499
 
+_now: Final = time.perf_counter
 _CALL_ID: Final = f"{OWN}call-id"
 _TASK: Final = f"{OWN}task"
 _POLICY: Final = f"{OWN}policy"
@@ -75,7 +76,7 @@ class CallInFlight:
         self.attempts.append(exchange.attempt)
 
     def elapsed_s(self) -> float:
-        return time.perf_counter() - self.began
+        return _now() - self.began
 
     def time_left_s(self) -> float:
         return self.timeout_s - self.elapsed_s()

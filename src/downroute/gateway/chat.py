@@ -35,6 +35,8 @@ from downroute.gateway.wire import Wire
 from downroute.records import Decision, Purpose
 from downroute.routing.cascade import Accept, Ask, Limits, decision, is_judged, next_step
 
+_now: Final = time.perf_counter
+_time: Final = time.time
 _ANSWER: Final = Purpose.ANSWER
 _DIRECT: Final = Decision.DIRECT
 
@@ -75,7 +77,7 @@ class Answering:
         self._tracing = tracing
 
     async def reply(self, request: Request) -> Reply:
-        began, now = time.perf_counter(), time.time()
+        began, now = _now(), _time()
         wire = self._wire
         body = wire.read_body(request.body)
         if isinstance(body, Refusal):
@@ -104,10 +106,10 @@ class Answering:
         if isinstance(body, Refusal):
             return self._wire.refused(packed(request.headers) or body)
         hints, _ = split(request.headers, request.key)
-        chosen = plan(self._serving(), body, hints, time.time())
+        chosen = plan(self._serving(), body, hints, _time())
         if isinstance(chosen, Refusal):
             return self._wire.refused(chosen)
-        chosen = self._versions.plan(self._conversations.plan(chosen, body, hints, time.time()))
+        chosen = self._versions.plan(self._conversations.plan(chosen, body, hints, _time()))
         facts = {
             "task": chosen.task,
             "models": list(chosen.route.models),
@@ -125,7 +127,7 @@ class Answering:
         route, because = call.plan.route, ""
         try:
             while True:
-                used_up = self._escalations.used_up(route, time.time())
+                used_up = self._escalations.used_up(route, _time())
                 step = next_step(route, call.attempts, Limits(call.time_left_s(), used_up))
                 if isinstance(step, Accept):
                     return self._accepted(call, step, because)
@@ -154,7 +156,7 @@ class Answering:
             return self._asking.second_opinion(call, about)
         route, attempts = call.plan.route, call.attempts
         if is_escalation(attempts):
-            self._escalations.begun(route, time.time())
+            self._escalations.begun(route, _time())
         judge = is_judged(route, attempts, step.model)
         return self._asking.ask(call, step.model, judge=judge)
 
@@ -173,7 +175,7 @@ class Answering:
             self._versions.see(call.plan, attempt)
         if route.limit is not None:
             spent = escalation_cost_usd(call.attempts)
-            self._escalations.paid(route, spent, time.time())
+            self._escalations.paid(route, spent, _time())
         return self._log.add(row)
 
     async def _written(self, ticket: Ticket | None) -> bool:
