@@ -82,3 +82,15 @@ def test_nothing_reads_an_instance_s_dictionary(tree):
 def test_the_list_names_what_there_is():
     for pattern in (*HOOK["compiled"], *HOOK["interpreted"]):
         assert list(PACKAGE.glob(pattern)), pattern
+
+
+def test_a_name_is_bound_to_one_type_of_exception_in_a_function(tree):
+    """It becomes a variable of the first one's type, and anything else that is caught under it a
+    TypeError."""
+    for function in ast.walk(tree):
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found: dict[str, set[str]] = {}
+            for node in ast.walk(function):
+                if isinstance(node, ast.ExceptHandler) and node.name and node.type:
+                    found.setdefault(node.name, set()).add(ast.unparse(node.type))
+            assert all(len(types) == 1 for types in found.values()), (function.name, found)

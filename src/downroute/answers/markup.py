@@ -59,8 +59,8 @@ def xml_fault(text: str) -> tuple[str | None, frozenset[str]]:
         parser.Parse(_DECLARED_ENCODING.sub("", text).encode("utf-8"), True)
     except expat.ExpatError as fault:
         return f"line {fault.lineno}: {expat.errors.messages[fault.code]}", frozenset(names)
-    except (_FaultError, UnicodeEncodeError) as fault:
-        told = str(fault) if isinstance(fault, _FaultError) else "it is no Unicode text"
+    except (_FaultError, UnicodeEncodeError) as other:
+        told = str(other) if isinstance(other, _FaultError) else "it is no Unicode text"
         return told, frozenset(names)
     return None, frozenset(names)
 

@@ -207,8 +207,8 @@ class CallLog:
         except StoreError as fault:
             self._trouble(str(fault))
             return False
-        except Exception as fault:
-            self._trouble(f"unexpected {type(fault).__name__}")
+        except Exception as other:
+            self._trouble(f"unexpected {type(other).__name__}")
             return False
         if self.fault is not None:
             self.fault = None

@@ -76,8 +76,8 @@ class Relay:
         except NoReplyError as fault:
             self._exchange.fault = fault.with_traceback(None)
             error, refusal = f"{fault.fault}: {fault}", self._exchange.refusal()
-        except Exception as fault:
-            kind = type(fault).__name__
+        except Exception as other:
+            kind = type(other).__name__
             say(logging.ERROR, "internal error", kind=kind, where="relay")
             error = f"internal error: {kind}"
             refusal = Refusal(500, "the gateway failed", INTERNAL, code="internal_error")

@@ -86,9 +86,9 @@ class Trying:
             # With its traceback it would hold this frame, and with that the exchange it is part of.
             kept = fault.with_traceback(None)
             exchange = Exchange(ask.failed(status, error, cost), fault=kept)
-        except BaseException as fault:
+        except BaseException as other:
             # Not in a ``finally``: compiled, it would take the exchange for one that is there.
-            if isinstance(fault, asyncio.CancelledError):
+            if isinstance(other, asyncio.CancelledError):
                 status = reply.status if reply else None
                 ask.call.attempts.append(ask.failed(status, CANCELLED, None))
             if reply is not None:
