@@ -78,7 +78,8 @@ class ChatBody(Body):
         # From the end, which the standard library searches three times as fast.
         if text.rfind(word) >= 0:
             return True
-        return b"\\" in text and text.rfind(b"\\u") >= 0  # a letter may be written by its number
+        # Any letter may be written by its number.
+        return text.find(b"\\") >= 0 and text.rfind(b"\\u") >= 0
 
     @property
     def members(self) -> Mapping[str, Raw]:

@@ -45,7 +45,7 @@ class MessageReader:
 
     def is_end(self, event: bytes) -> bool:
         """Whether clients stop reading at ``event``."""
-        return b"message_stop" in event and _kind(payload(event)) == "message_stop"
+        return event.find(b"message_stop") >= 0 and _kind(payload(event)) == "message_stop"
 
     def completion(self) -> dict[str, Json]:
         """The ``chat.completion`` that the stream spells out. Its words must be kept."""

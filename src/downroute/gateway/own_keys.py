@@ -91,7 +91,7 @@ class MaskedEvents:
 def says_error(text: bytes) -> bool:
     """Whether a JSON reply, or an event of a stream, tells of an error. Words of an answer cannot
     be taken for that: quotes are escaped there."""
-    return b"error" in text and _ERROR.search(text) is not None
+    return text.find(b"error") >= 0 and _ERROR.search(text) is not None
 
 
 def _secrets(headers: Mapping[str, str], query: str) -> Iterable[str]:
