@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -51,13 +51,22 @@ def parameters_for_judging(route: Route) -> Mapping[str, Json]:
 _NOTHING: Mapping[str, None] = MappingProxyType({})
 
 
-class Judged(NamedTuple):
+class Judged:
     """What a route makes of a reply. ``answers`` are its choices, the worst first."""
 
-    answers: Sequence[Answer] = ()
-    checks: Mapping[str, bool | None] = _NOTHING
-    signals: Mapping[str, float | None] = _NOTHING
-    score: float | None = None
+    __slots__ = ("answers", "checks", "score", "signals")
+
+    def __init__(
+        self,
+        answers: Sequence[Answer] = (),
+        checks: Mapping[str, bool | None] = _NOTHING,
+        signals: Mapping[str, float | None] = _NOTHING,
+        score: float | None = None,
+    ) -> None:
+        self.answers = answers
+        self.checks = checks
+        self.signals = signals
+        self.score = score
 
 
 UNJUDGED = Judged()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from downroute.gateway.message import Headers
 from downroute.gateway.upstream import Fault, NoReplyError, Patience, UpstreamClient, UpstreamReply
@@ -13,17 +12,27 @@ from downroute.gateway.upstreams.breaker import Breaker
 from downroute.gateway.upstreams.turns import TakenReply, Turns
 from downroute.upstream_settings import Retries
 
+_NO_NAMES: Mapping[str, str] = {}
 
-@dataclass(slots=True, eq=False)
+
 class Deployment:
     """One place, with what is known of how it fares. ``rests_until``, on the loop's clock: it has
     said that it is sent too much, so others go first."""
 
-    address: Address
-    breaker: Breaker
-    weight: float = 1.0
-    names: Mapping[str, str] = field(default_factory=dict)
-    rests_until: float = 0.0
+    __slots__ = ("address", "breaker", "names", "rests_until", "weight")
+
+    def __init__(
+        self,
+        address: Address,
+        breaker: Breaker,
+        weight: float = 1.0,
+        names: Mapping[str, str] = _NO_NAMES,
+    ) -> None:
+        self.address = address
+        self.breaker = breaker
+        self.weight = weight
+        self.names = names
+        self.rests_until = 0.0
 
 
 class Pool:
