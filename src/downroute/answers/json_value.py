@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -76,9 +76,10 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_decode: Final = msgspec.json.decode
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 # Every answer of a few words passes here, so what can be no JSON is seen by its first character.
-_FIRST = frozenset('{["-0123456789tfn')
+_FIRST: Final = frozenset('{["-0123456789tfn')
 
 
 def _strictly(text: str) -> tuple[Any] | None:
@@ -86,7 +87,7 @@ def _strictly(text: str) -> tuple[Any] | None:
     if stripped[:1] not in _FIRST:
         return None
     try:
-        return (msgspec.json.decode(stripped),)
+        return (_decode(stripped),)
     except (ValueError, RecursionError):
         pass
     # The standard library also takes half a surrogate pair and numbers without bounds.

@@ -7,7 +7,7 @@ cut inside an emoji) goes through the standard library.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -15,8 +15,10 @@ from downroute.records import Json
 
 Raw = msgspec.Raw
 
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_decode: Final = msgspec.json.decode
+_encode: Final = msgspec.json.encode
+_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_objects: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 def decode(text: bytes | Raw) -> Json:
@@ -26,7 +28,7 @@ def decode(text: bytes | Raw) -> Json:
         ValueError: it is none, or nested too deep.
     """
     try:
-        return msgspec.json.decode(text)
+        return _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     except RecursionError:
@@ -40,7 +42,7 @@ def decode(text: bytes | Raw) -> Json:
 def encode(value: Any) -> bytes:
     """A JSON text without spaces; `Raw` values inside go out as they came in."""
     try:
-        return msgspec.json.encode(value)
+        return _encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"), default=_raw_value).encode()
 
@@ -79,7 +81,7 @@ def objects(text: bytes | Raw) -> list[dict[str, Raw]]:
 def join(members: dict[str, Any]) -> bytes:
     """The JSON object of ``members``; `Raw` values byte for byte."""
     try:
-        return msgspec.json.encode(members)
+        return _encode(members)
     except UnicodeEncodeError:
         return b"{" + b",".join(encode(k) + b":" + _value(v) for k, v in members.items()) + b"}"
 
