@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -149,6 +150,57 @@ def test_continue_is_said_before_the_body_is_sent():
         return await reader.read()
 
     assert talk(with_it).endswith(b"body")
+
+
+def test_continue_is_said_to_whom_waited_its_turn():
+    async def with_it(reader, writer, server):
+        post = b"POST /b HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+        writer.write(b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n" + post)
+        said = await reader.readuntil(b"100 Continue\r\n\r\n")
+        writer.write(b"hi")
+        return said + await reader.readuntil(b"hi")
+
+    said = talk(with_it)
+    assert said.index(b"x-path: /a") < said.index(b"100 Continue") < said.index(b"x-path: /b")
+
+
+def test_who_waits_its_turn_is_turned_away_by_its_head_with_its_body_unread():
+    answering, go_on, taken = asyncio.Event(), asyncio.Event(), []
+
+    async def handle(request: Request) -> Reply:
+        taken.append(request.path)
+        answering.set()
+        await go_on.wait()
+        return Reply(200, [], b"done")
+
+    def turned_away(head: Request) -> Reply | None:
+        return Reply(401, [], b"who are you?") if head.path == "/b" else None
+
+    async def with_it(reader, writer, server):
+        server.turned_away = turned_away
+        post = b"POST /b HTTP/1.1\r\nHost: g\r\nContent-Length: 60000000\r\n\r\n"
+        writer.write(b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n" + post)
+        await answering.wait()
+        sending = asyncio.create_task(send(writer))
+        (connection,) = server.connections
+        kept = 0
+        for _ in range(50):
+            await asyncio.sleep(0.01)
+            kept = max(kept, sum(map(len, connection._parser._pieces)))
+        go_on.set()
+        said = await reader.read()
+        sending.cancel()
+        return said, kept
+
+    async def send(writer) -> None:
+        with suppress(OSError):
+            for _ in range(900):
+                writer.write(b"x" * 65536)
+                await writer.drain()
+
+    said, kept = talk(with_it, handle)
+    assert said.index(b"done") < said.index(b"HTTP/1.1 401") and said.endswith(b"who are you?")
+    assert taken == ["/a"] and kept <= 2**20
 
 
 def test_a_refusal_is_read_even_by_a_client_that_goes_on_sending():

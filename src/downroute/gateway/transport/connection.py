@@ -79,14 +79,13 @@ class Connection(asyncio.Protocol):
         if not self.busy:
             if self._waiting:
                 self._next()
-            elif (head := parser.head()) is not None and (said := self._turned_away(head)):
-                self._end_with(said)
-            elif parser.wants_continue and self._transport is not None:
-                parser.wants_continue = False
-                self._transport.write(_CONTINUE)
-        elif self._waiting and not self._deaf and self._transport is not None:
+            else:
+                self._read_on()
+        if self.busy and (self._waiting or parser.in_body) and not self._deaf:
+            # What comes next waits for its turn: its body is not read before its head was looked at.
             self._deaf = True
-            self._transport.pause_reading()
+            if self._transport is not None:
+                self._transport.pause_reading()
 
     def pause_writing(self) -> None:
         self._writable = self._loop.create_future()
@@ -230,6 +229,16 @@ class Connection(asyncio.Protocol):
         if self._deaf and self._transport is not None:
             self._deaf = False
             self._transport.resume_reading()
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Look at the head of what is not whole yet; whose body is wanted may hear so."""
+        parser = self._parser
+        if (head := parser.head()) is not None and (said := self._turned_away(head)):
+            self._end_with(said)
+        elif parser.wants_continue and self._transport is not None:
+            parser.wants_continue = False
+            self._transport.write(_CONTINUE)
 
     def _send_whole(self, reply: Reply, body: bytes, framing: str, head_only: bool) -> None:
         if head_only and any(name == "content-length" for name, _ in reply.headers):
