@@ -335,6 +335,9 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
+            if self._deaf:  # what is still sent is thrown away, and its end is noticed
+                self._deaf = False
+                self._transport.resume_reading()
             self._loop.call_later(_LINGER_S, self._close)
 
     def _end_if_idle(self) -> None:
