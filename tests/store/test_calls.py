@@ -3,7 +3,8 @@ import itertools
 import pytest
 from msgspec import structs
 
-from downroute.records import Answer, Attempt, Call, Usage
+from downroute.errors import StoreError
+from downroute.records import Answer, Attempt, Call, Purpose, Usage
 from downroute.store import Bodies, Store
 
 
@@ -134,3 +135,85 @@ def test_a_word_for_bodies_that_is_none_is_refused(store: Store, make_call):
         store.calls.add([make_call("a")], keep="some")
     assert store.calls.add([make_call("a")], keep="none") == (1, 0)
     assert [str(b) for b in Bodies] == ["none", "redacted", "full"]
+
+
+ONE = Attempt(
+    "large",
+    status=200,
+    usage=Usage(9, 1),
+    cost_usd=0.5,
+    latency_s=0.25,
+    first_byte_s=0.125,
+    finish_reason="stop",
+    snapshot="large-1",
+    checks={"one_of": True, "json_schema": None},
+    score=-0.75,
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"purpose": Purpose.HELPER},
+        {"status": 503},
+        {"error": "timeout: after 3 s"},
+        {"model": "small"},
+        {"snapshot": None},
+        {"usage": Usage(9, 1, estimated=True)},
+        {"usage": Usage(9, 1, apart=(("web_search", 1),))},
+        {"cost_usd": None},
+        {"cost_usd": 0.25},
+        {"latency_s": None, "first_byte_s": None, "score": None},
+        {"finish_reason": None, "checks": {}},
+        {"checks": {"json_schema": None, "one_of": False}},
+        {"signals": {"mean_logprob": None}},
+        {"answer": Answer(text="another")},
+    ],
+    ids=str,
+)
+def test_a_call_s_only_attempt_comes_back_whatever_it_says_that_its_call_does_not(
+    store, make_call, changes
+):
+    call = make_call(
+        "one",
+        usage=Usage(9, 1),
+        cost_usd=0.5,
+        status=200,
+        latency_s=0.5,
+        first_byte_s=0.375,
+        snapshot="large-1",
+        reason="passed",
+        attempts=(structs.replace(ONE, **changes),),
+    )
+    other = structs.replace(call, id="two", attempts=(ONE,))
+    store.calls.add([call, other])
+    assert list(store.calls.each(with_bodies=True)) == [call, other]
+
+
+def test_calls_that_have_nothing_in_common_come_back_as_they_were(tmp_path, make_call):
+    """More of them than what is remembered, from two processes, and again."""
+    calls = [make_call(str(i), task=f"task {i}", reason=f"r {i % 7}") for i in range(9000)]
+    with Store.open(tmp_path) as one, Store.open(tmp_path) as other:
+        for start in range(0, len(calls), 1500):
+            one.calls.add(calls[start : start + 1000], Bodies.NONE)
+            other.calls.add(calls[start + 500 : start + 1500], Bodies.NONE)
+        assert other.calls.add(calls[:10], Bodies.NONE) == (0, 10)
+        found = {call.id: call for call in one.calls.each()}
+    assert found == {call.id: without_words(call) for call in calls}
+
+
+def test_what_was_not_committed_is_not_taken_for_known(store, make_call):
+    """A kind of calls entered in a transaction that failed is entered again."""
+    refused = (
+        "CREATE TRIGGER refuses BEFORE INSERT ON call_rows BEGIN SELECT raise(ABORT, 'no'); END"
+    )
+    with store._database.reading() as connection:
+        connection.execute(refused)
+    with pytest.raises(StoreError, match="no"):
+        store.calls.add([make_call("a", task="new")])
+    with store._database.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM call_kinds").fetchone() == (0,)
+        connection.execute("DROP TRIGGER refuses")
+    store.calls.add([make_call("b", task="another"), make_call("c", task="new")])
+    assert [(c.id, c.task) for c in store.calls.each()] == [("b", "another"), ("c", "new")]

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import structs
 
 from downroute.records import Attempt, Call
-from downroute.store.bodies import Bodies, BodyRow, Keeping, allowed_error, body_row, keeping
+from downroute.store.bodies import Bodies, Keeping, keeping
+from downroute.store.call_kinds import CallKinds
 from downroute.store.call_rows import (
     ATTEMPT_COLUMNS,
     BODY_COLUMNS,
-    CALL_COLUMNS,
+    KIND_COLUMNS,
+    ROW_COLUMNS,
     attempt_from_row,
-    attempt_row,
-    call_from_row,
-    call_row,
+    call_from_rows,
     with_body,
 )
+from downroute.store.call_writing import insert, written
 from downroute.store.database import Database
 from downroute.store.missing_costs import Price, fill_missing_costs
 from downroute.store.redaction import Redaction
-from downroute.store.statements import batches, execute_many, insert_many
+from downroute.store.statements import batches
 
 if TYPE_CHECKING:
     from downroute.store.summary import CallGroup, KeptCall
@@ -41,19 +41,13 @@ class Added(NamedTuple):
     known: int
 
 
-class _CallRows(NamedTuple):
-    call: tuple[Any, ...]
-    attempts: Sequence[tuple[Any, ...]]
-    body: BodyRow | None
-    bytes: int
-
-
 class Calls:
     """The calls of one store."""
 
     def __init__(self, database: Database, redaction: Redaction) -> None:
         self._database = database
         self._redaction = redaction
+        self._kinds = CallKinds()
 
     def add(
         self,
@@ -69,11 +63,13 @@ class Calls:
         passes through after what came before it has been written.
         """
         kept = keeping(keep)
-        rows = (self._rows(call, kept.of(call.task), at) for call in calls)
+        redaction = self._redaction
+        rows = (written(call, kept.of(call.task), redaction, at) for call in calls)
         new = known = 0
         for batch in batches(rows, weight=_BYTES):
             with self._database.writing() as connection:
-                added = _insert(connection, batch)
+                added, kinds = insert(connection, batch, self._kinds)
+            self._kinds.remember(kinds)
             new += added
             known += len(batch) - added
         return Added(new, known)
@@ -82,7 +78,7 @@ class Calls:
         """Correct how the calls ended for whoever made them."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE calls SET status = ?, error = ? "
+                "UPDATE call_rows SET status = ?, error = ? "
                 "WHERE id IN (SELECT value FROM json_each(?))",
                 (status, error, json.dumps(list(ids))),
             )
@@ -108,18 +104,18 @@ class Calls:
                 page = connection.execute(statement, (*values, last, end, _PAGE)).fetchall()
                 attempts = _attempts(connection, [row[0] for row in page])
             for row in page:
-                call = call_from_row(row[1 : 1 + len(CALL_COLUMNS)])
+                call = call_from_rows(row[1:_KIND_AT], row[_KIND_AT:_BODY_AT])
                 found = attempts.get(row[0])
                 if found:
                     call = structs.replace(call, attempts=tuple(found))
-                yield with_body(call, row[1 + len(CALL_COLUMNS) :]) if with_bodies else call
+                yield with_body(call, row[_BODY_AT:]) if with_bodies else call
             if len(page) < _PAGE:
                 return
             last = page[-1][0]
 
     def count(self) -> int:
         with self._database.reading() as connection:
-            return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+            return int(connection.execute("SELECT count(*) FROM call_rows").fetchone()[0])
 
     def summary(self, *, since: float | None = None) -> list[CallGroup]:
         """Calls, tokens and cost by task, fingerprint and model, largest group first."""
@@ -139,41 +135,9 @@ class Calls:
         with self._database.reading() as connection:
             return summary.content_sample(connection, per_task, most)
 
-    def _rows(self, call: Call, keep: Bodies, at: float | None) -> _CallRows:
-        redaction = self._redaction
-        body = body_row(call, keep, redaction)
-        personal = body or call.error or call.subject or call.session or call.request_id
-        since = (time.time() if at is None else at) if personal else None
-        error = None if call.error is None else allowed_error(call.error, keep, redaction)
-        attempts = [
-            attempt_row(a, None if a.error is None else allowed_error(a.error, keep, redaction))
-            for a in call.attempts
-        ]
-        size = 0 if body is None else body.bytes
-        return _CallRows((*call_row(call, error), since), attempts, body, size)
-
     def _last(self) -> int:
         with self._database.reading() as connection:
-            return int(connection.execute("SELECT coalesce(max(n), 0) FROM calls").fetchone()[0])
-
-
-def _insert(connection: sqlite3.Connection, rows: Sequence[_CallRows]) -> int:
-    """Add the calls that are new; how many were. They are numbered here, so that each table takes
-    all its rows in one statement."""
-    first = int(connection.execute("SELECT coalesce(max(n), 0) + 1 FROM calls").fetchone()[0])
-    numbered = list(enumerate(rows, start=first))
-    calls = [(n, *row.call) for n, row in numbered]
-    inserted = insert_many(connection, "OR IGNORE INTO calls", _CALLS, calls)
-    if inserted < len(numbered):
-        found = connection.execute("SELECT n FROM calls WHERE n >= ?", (first,))
-        new = {n for (n,) in found}
-        numbered = [(n, row) for n, row in numbered if n in new]
-    attempts = [(n, i, *a) for n, row in numbered for i, a in enumerate(row.attempts)]
-    insert_many(connection, "INTO attempts", _ATTEMPTS, attempts)
-    bodies = [(n, *row.body) for n, row in numbered if row.body is not None]
-    if bodies:
-        execute_many(connection, "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", bodies)
-    return inserted
+            return int(connection.execute(_LAST).fetchone()[0])
 
 
 def _selection(
@@ -184,11 +148,12 @@ def _selection(
     with_bodies: bool,
 ) -> tuple[str, tuple[Any, ...]]:
     """The statement for one page; it takes the values given, then last n, end n and the limit."""
-    columns = ", ".join(f"calls.{c}" for c in ("n", *CALL_COLUMNS))
-    source = "calls"
+    columns = [*(f"call_rows.{c}" for c in ("n", *ROW_COLUMNS))]
+    columns += [f"call_kinds.{c}" for c in KIND_COLUMNS]
+    source = "call_rows JOIN call_kinds ON call_kinds.n = call_rows.kind"
     if with_bodies:
-        columns += "".join(f", bodies.{c}" for c in BODY_COLUMNS)
-        source = "calls LEFT JOIN bodies ON bodies.call = calls.n"
+        columns += [f"bodies.{c}" for c in BODY_COLUMNS]
+        source += " LEFT JOIN bodies ON bodies.call = call_rows.n"
     conditions: list[str] = []
     values: list[Any] = []
     if task is not None:
@@ -203,8 +168,9 @@ def _selection(
     if ids is not None:
         conditions.append("id IN (SELECT value FROM json_each(?))")
         values.append(json.dumps(list(ids)))
-    where = " AND ".join([*conditions, "n > ? AND n <= ?"])
-    return f"SELECT {columns} FROM {source} WHERE {where} ORDER BY n LIMIT ?", tuple(values)
+    where = " AND ".join([*conditions, "call_rows.n > ? AND call_rows.n <= ?"])
+    select = f"SELECT {', '.join(columns)} FROM {source} WHERE {where}"
+    return f"{select} ORDER BY call_rows.n LIMIT ?", tuple(values)
 
 
 def _attempts(connection: sqlite3.Connection, calls: list[int]) -> dict[int, list[Attempt]]:
@@ -215,9 +181,10 @@ def _attempts(connection: sqlite3.Connection, calls: list[int]) -> dict[int, lis
 
 
 _BYTES = attrgetter("bytes")
-_CALLS = ("n", *CALL_COLUMNS, "words_since")
-_ATTEMPTS = ("call", "n", *ATTEMPT_COLUMNS)
+_KIND_AT = 1 + len(ROW_COLUMNS)
+_BODY_AT = _KIND_AT + len(KIND_COLUMNS)
+_LAST = "SELECT coalesce(max(n), 0) FROM call_rows"
 _SELECT_ATTEMPTS = (
-    f"SELECT call, {', '.join(ATTEMPT_COLUMNS)} FROM attempts "
+    f"SELECT call, {', '.join(ATTEMPT_COLUMNS)} FROM attempt_rows "
     "WHERE call IN (SELECT value FROM json_each(?)) ORDER BY call, n"
 )

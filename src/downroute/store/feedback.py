@@ -129,4 +129,4 @@ _GROUPS = f"""
 
 _UNKNOWN = """
     SELECT count(DISTINCT call) FROM feedback
-    WHERE call NOT IN (SELECT id FROM calls) AND (:since IS NULL OR at >= :since)"""
+    WHERE call NOT IN (SELECT id FROM call_rows) AND (:since IS NULL OR at >= :since)"""

@@ -9,6 +9,8 @@ import sqlite3
 import time
 from collections.abc import Callable
 
+from downroute.store.migration_to_kinds import kinds_of_calls
+
 _USAGE = """
     input_tokens INTEGER, output_tokens INTEGER, cached_input_tokens INTEGER,
     reasoning_tokens INTEGER, usage_estimated INTEGER NOT NULL DEFAULT 0"""
@@ -142,4 +144,5 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     key_names,
     ages_of_words,
     tokens_billed_apart,
+    kinds_of_calls,
 )

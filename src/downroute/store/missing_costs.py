@@ -15,20 +15,23 @@ _PAGE = 1000
 
 
 def fill_missing_costs(database: Database, price: Price) -> int:
-    """Price what has tokens but no cost: attempts, calls without attempts, and then the calls
-    whose attempts all have a cost. Costs that are there stay. How many calls got one."""
-    _fill(database, "attempts", ("call", "n"), "", price)
-    alone = "AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.call = calls.n)"
-    filled = _fill(database, "calls", ("n",), alone, price)
+    """Price what has tokens but no cost: attempts, calls whose attempts have no rows of their own,
+    and then the calls whose attempts all have a cost. Costs that are there stay. How many calls got
+    one."""
+    _fill(database, "attempt_rows", "attempt_rows", ("call", "n"), "", price)
+    alone = "AND NOT EXISTS (SELECT 1 FROM attempt_rows WHERE attempt_rows.call = calls.n)"
+    filled = _fill(database, "calls", "call_rows", ("n",), alone, price)
     with database.writing() as connection:
         return filled + connection.execute(_ADD_UP).rowcount
 
 
-def _fill(database: Database, table: str, key: Sequence[str], only: str, price: Price) -> int:
-    """Price the rows of one table, a page at a time; how many."""
+def _fill(
+    database: Database, shown: str, table: str, key: Sequence[str], only: str, price: Price
+) -> int:
+    """Price the rows of one table, which ``shown`` shows whole, a page at a time; how many."""
     keys, places = ", ".join(key), ", ".join("?" * len(key))
     select = f"""
-        SELECT {keys}, model, snapshot, {", ".join(USAGE_COLUMNS)} FROM {table}
+        SELECT {keys}, model, snapshot, {", ".join(USAGE_COLUMNS)} FROM {shown}
         WHERE cost_usd IS NULL AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
               AND ({keys}) > ({places}) {only}
         ORDER BY {keys} LIMIT {_PAGE}"""
@@ -52,6 +55,8 @@ def _fill(database: Database, table: str, key: Sequence[str], only: str, price: 
 
 
 _ADD_UP = """
-    UPDATE calls SET cost_usd = (SELECT sum(cost_usd) FROM attempts WHERE call = calls.n)
+    UPDATE call_rows
+    SET cost_usd = (SELECT sum(cost_usd) FROM attempt_rows WHERE call = call_rows.n)
     WHERE cost_usd IS NULL AND (
-        SELECT count(*) > 0 AND count(*) = count(cost_usd) FROM attempts WHERE call = calls.n)"""
+        SELECT count(*) > 0 AND count(*) = count(cost_usd) FROM attempt_rows
+        WHERE call = call_rows.n)"""

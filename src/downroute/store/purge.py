@@ -133,20 +133,20 @@ class Purge:
 
 def _calls(connection: sqlite3.Connection, which: _Where) -> Purged:
     """All words of these calls, their figures left as they are."""
-    calls = f"SELECT n FROM calls WHERE {which.condition}"
+    calls = f"SELECT n FROM call_rows WHERE {which.condition}"
     asked = f"request_digest IN (SELECT request_digest FROM bodies WHERE call IN ({calls}))"
-    said = f"call IN (SELECT id FROM calls WHERE {which.condition})"
+    said = f"call IN (SELECT id FROM call_rows WHERE {which.condition})"
     gone = _asked(connection, _Where(asked, which.values))
     gone += _comments(connection, _Where(said, which.values))
     bodies = _changed(connection, f"DELETE FROM bodies WHERE call IN ({calls})", which.values)
     _changed(
         connection,
-        f"UPDATE attempts SET {_ERROR_S_KIND} WHERE error IS NOT NULL AND call IN ({calls})",
+        f"UPDATE attempt_rows SET {_ERROR_S_KIND} WHERE error IS NOT NULL AND call IN ({calls})",
         which.values,
     )
     _changed(
         connection,
-        f"UPDATE calls SET {_ERROR_S_KIND}, subject = NULL, session = NULL, request_id = NULL, "
+        f"UPDATE call_rows SET {_ERROR_S_KIND}, subject = NULL, session = NULL, request_id = NULL, "
         f"words_since = NULL WHERE {which.condition}",
         which.values,
     )
@@ -198,7 +198,7 @@ _AT_ONCE = 200
 _ERROR_S_KIND = "error = substr(error, 1, instr(error || ':', ':') - 1)"
 
 _AGES = (
-    (_calls, "calls", "n", "words_since < ?"),
+    (_calls, "call_rows", "n", "words_since < ?"),
     (_asked, "asks", "n", "request_digest != '' AND finished_at IS NOT NULL AND asked_at < ?"),
     (_comments, "feedback", "n", "(comment IS NOT NULL OR grader != '') AND at < ?"),
     (_rejected, "rejected", "rowid", "coalesce(text, '') != '' AND words_since < ?"),
@@ -207,11 +207,12 @@ _AGES = (
 """What grows old: how it is deleted, its table and key, and how a row is found that is too old."""
 
 _KEPT = """SELECT
-    (SELECT count(*) FROM calls),
+    (SELECT count(*) FROM call_rows),
     (SELECT count(*) FROM bodies),
     (SELECT count(answer) FROM asks),
     (SELECT count(*) FROM rejected WHERE coalesce(text, '') != ''),
     (SELECT count(*) FROM recorded),
-    (SELECT min(started_at) FROM calls JOIN bodies ON bodies.call = calls.n),
-    (SELECT count(*) FROM calls JOIN bodies ON bodies.call = calls.n WHERE started_at IS NULL),
+    (SELECT min(started_at) FROM call_rows JOIN bodies ON bodies.call = call_rows.n),
+    (SELECT count(*) FROM call_rows JOIN bodies ON bodies.call = call_rows.n
+     WHERE started_at IS NULL),
     (SELECT count(comment) FROM feedback)"""

@@ -12,8 +12,9 @@ from downroute.store.encoding import storable
 
 _BATCH_ROWS = 1000
 _BATCH_BYTES = 8 * 2**20
-_TOGETHER = (16, 4, 1)
-"""Rows of one statement: some 500 values are what any SQLite takes."""
+_TOGETHER = (32, 16, 8, 4, 2, 1)
+"""Rows of one statement: 999 values are what any SQLite takes, and no table has more than 30
+columns."""
 
 T = TypeVar("T")
 
