@@ -71,6 +71,20 @@ def test_calls_are_priced_and_fingerprinted_on_their_way_to_the_store(tmp_path: 
     assert log.lost == 0
 
 
+def test_no_call_is_lost_where_prices_cannot_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def too_many_files() -> PriceTable:
+        raise OSError(24, "Too many open files")
+
+    log = CallLog(lambda: Store.open(tmp_path), Prices(too_many_files), Keeping())
+    log.start()
+    log.add(row(1))
+    log.close(PATIENCE_S)
+    assert [(c.id, c.cost_usd) for c in stored(tmp_path)] == [("call-1", None)]
+    assert log.lost == 0 and "prices_not_read" in caplog.text
+
+
 def test_a_store_that_comes_back_gets_every_call(tmp_path: Path) -> None:
     door = Door(tmp_path)
     log = CallLog(door, prices(), Keeping())

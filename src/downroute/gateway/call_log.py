@@ -21,7 +21,7 @@ from downroute.gateway.opened_store import OpenedStore
 from downroute.gateway.policy_file import ServedText
 from downroute.gateway.prices import Prices
 from downroute.gateway.question_sample import QuestionSample
-from downroute.records import Call
+from downroute.records import Call, Usage
 from downroute.store import Bodies, Feedback, Keeping, Store
 
 _COLLECT_S = 0.02
@@ -169,7 +169,7 @@ class CallLog:
         keeps_words = self._keep.of(row.call.task) is not Bodies.NONE
         size = row.size if keeps_words else 0
         try:
-            call = finished_call(row, self._prices.cost_usd, self._sample, keep_words=keeps_words)
+            call = finished_call(row, self._cost_usd, self._sample, keep_words=keeps_words)
         except Exception as fault:
             self._backlog.done(1, row.size)
             self._lose(1, f"a call that cannot be written down ({type(fault).__name__})")
@@ -178,6 +178,15 @@ class CallLog:
         self._observe(row, call)
         self._calls.append((call, size))
         return row.size - size
+
+    def _cost_usd(self, model: str, usage: Usage) -> float | None:
+        """Where prices cannot be read (no more files may be opened, say) a cost is not known yet:
+        it is filled in later, and the call is not lost for it."""
+        try:
+            return self._prices.cost_usd(model, usage)
+        except Exception as fault:
+            self._seldom.say("prices not read", reason=type(fault).__name__)
+            return None
 
     def _observe(self, row: CallRow, call: Call) -> None:
         for observe in self._observers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import ssl
 import subprocess
@@ -14,7 +15,7 @@ import uvloop
 
 from downroute.gateway.transport import upstream_exchange
 from downroute.gateway.transport.address import address
-from downroute.gateway.transport.client import HttpClient
+from downroute.gateway.transport.client import HttpClient, _no_connection
 from downroute.gateway.upstream import Fault, NoReplyError, Patience
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -373,3 +374,8 @@ def test_a_request_that_is_given_up_while_it_connects_leaves_nothing_open(loop_f
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         assert runner.run(run()) == 0
+
+
+def test_files_that_may_not_be_opened_here_are_no_fault_of_the_upstream():
+    assert _no_connection(OSError(errno.EMFILE, "too many")).fault is Fault.BUSY
+    assert _no_connection(OSError(errno.ECONNREFUSED, "refused")).fault is Fault.UNREACHABLE

@@ -183,6 +183,9 @@ def _no_connection(fault: Exception) -> NoReplyError:
             said = "its upstream's certificate is not trusted"
         case ssl.SSLError():
             said = "its upstream speaks no TLS that we know"
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            said = "the gateway may open no more files or connections (ulimit -n)"
+            return NoReplyError(Fault.BUSY, said)
         case _:
             number = getattr(fault, "errno", None) or errno.EHOSTUNREACH
             said = f"its upstream cannot be reached ({os.strerror(number).lower()})"
