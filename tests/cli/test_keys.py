@@ -20,9 +20,10 @@ import anthropic
 import openai
 import pytest
 
-from downroute import config
+from downroute import config, yamlfile
 from downroute.cli.main import main
 from downroute.gateway.keys import PREFIX
+from downroute.plain_yaml import read_plain
 
 from .test_serve import ANSWER, PATIENCE_S, serving, upstream
 from .test_serve_workers import children
@@ -122,6 +123,19 @@ def test_print_changes_nothing_and_shows_what_to_put_where(run: Run) -> None:
     block = said.partition("downroute.yaml:\n")[2]
     entry = config.parse(block, "d.yaml").gateway.keys["app"]
     assert entry.digest.endswith(hashlib.sha256(out.strip().encode()).hexdigest())
+
+
+@pytest.mark.parametrize(
+    "name", ["2024", "12ab", "0a1f", "1e5", "0x1f", "1.2.3", "123-45", "no", "off", "null", "app"]
+)
+def test_whatever_a_key_is_called_its_settings_are_read_fast(run: Run, name: str) -> None:
+    run.create(name, "--task", name, "--model", "gpt-4o's", "--model", name, "--expires", "2d")
+    run.create("another")
+    run("revoke", name)
+    text = run.file.read_text()
+    assert read_plain(text) == yamlfile.parse(text, "d.yaml")
+    key = config.parse(text, "d.yaml").gateway.keys[name]
+    assert (key.tasks, key.models, key.revoked) == ([name], ["gpt-4o's", name], True)
 
 
 def test_a_broken_or_locked_file_is_left_alone(run: Run) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from downroute import config, yamlfile
 from downroute.errors import ConfigError, UsageError, unreadable
+from downroute.plain_yaml import read_plain
 
 Entry = Mapping[str, Any]
 
@@ -33,7 +35,7 @@ def add_key(path: Path, name: str, entry: Entry) -> None:
                 f"{path}: there is a key '{name}' already{was}; calls are logged by that name, so "
                 "take another"
             )
-        keys[name] = _as_block(entry)
+        keys[_quoted(name)] = _as_block(entry)
 
     _rewrite(path, change)
 
@@ -63,7 +65,7 @@ def revoke_key(path: Path, name: str) -> bool:
 def as_text(name: str, entry: Entry) -> str:
     """The entry as it would stand in the settings."""
     tree = CommentedMap()
-    _block(_block(tree, "gateway"), "keys")[name] = _as_block(entry)
+    _block(_block(tree, "gateway"), "keys")[_quoted(name)] = _as_block(entry)
     return yamlfile.dump(tree)
 
 
@@ -140,8 +142,16 @@ def _as_block(entry: Entry) -> CommentedMap:
     block = CommentedMap()
     for key, value in entry.items():
         if isinstance(value, list):
-            block[key] = CommentedSeq(value)
+            block[key] = CommentedSeq(map(_quoted, value))
             block[key].fa.set_flow_style()
         else:
             block[key] = value
     return block
+
+
+def _quoted(word: str) -> str:
+    """``word`` with quotes where `plain_yaml` does not read it without them, one that begins like a
+    number, or `no`: for one such word all settings would be read slowly."""
+    if "'" in word or read_plain(f"{word}: [{word}]\n") == {word: [word]}:
+        return word
+    return SingleQuotedScalarString(word)
