@@ -10,6 +10,7 @@ import pytest
 
 from downroute.gateway.own_keys import MaskedEvents, OwnKeys
 
+from .anthropic_upstream import message_events
 from .running import Gateway, Start
 from .upstream import Answered, Asked, Upstream, chat_body, plain, stream, stream_events
 
@@ -44,10 +45,11 @@ def error_event(escaped: str = KEY) -> bytes:
     return f'data: {{"error": {{"message": "bad key {escaped} ", "code": 401}}}}\n\n'.encode()
 
 
-def found_in(folder: Path) -> list[Path]:
+def found_in(folder: Path, *secrets: bytes) -> list[Path]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert files
-    return [p for p in files if any(k.encode() in p.read_bytes() for k in (KEY, OTHER))]
+    wanted = secrets or (KEY.encode(), OTHER.encode())
+    return [p for p in files if any(secret in p.read_bytes() for secret in wanted)]
 
 
 @pytest.fixture
@@ -138,6 +140,67 @@ def test_a_text_that_is_no_json_and_the_list_of_models_are_masked(
     for method, path in (("GET", "/v1/models"), ("GET", "/v1/models/x"), ("POST", "/v1/files")):
         got = gateway.request(method, path)
         assert (got.status, got.body) == (403, b"no such key: ***")
+
+
+CANARY = KEY.replace("/", "\\/")
+BROKEN = {
+    "no end of its JSON": f'data: {{"error": {{"message": "bad key {CANARY}\n\n',
+    "a member too many": f'data: {{"error": {{"message": "bad key {CANARY}",, }}}}\n\n',
+    "a text": f"event: error\ndata: bad key {KEY}\n\n",
+    "a text without a name": f"data: Error: bad key {KEY}\n\n",
+    "an error within": f'data: {{"choices": [{{"error": {{"message": "{CANARY}"}}}}]}}\n\n',
+    "a comment": f": bad key {KEY}\n\n",
+    "cut behind it": f'data: {{"error": {{"message": "bad key {CANARY}',
+    "cut within it": f'data: {{"error": {{"message": "bad key {CANARY[:-3]}',
+    "a text cut within it": f"data: bad key {KEY[:-3]}",
+}
+ASKED: dict[str, tuple[str, dict[str, object]]] = {
+    "chat": ("/v1/chat/completions", {}),
+    "cascade": ("/v1/chat/completions", {"metadata": {"task": "triage"}}),
+    "messages": ("/v1/messages", {"model": "claude", "max_tokens": 5}),
+    "passed through": ("/v1/responses", {}),
+}
+MAIN_IS_OTHER = CONFIG.replace(f"{{x-api-key: {OTHER}}}", f"{{x-api-key: '{KEY}'}}")
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_broken_error_tells_nobody_our_key_in_a_stream_or_whole(
+    start: Start, upstream: Upstream, broken: str, asked: str
+) -> None:
+    gateway = start(CASCADE, MAIN_IS_OTHER, MAIN_KEY=KEY)
+    path, more = ASKED[asked]
+    said = BROKEN[broken].encode()
+    middle = said.index(b"a4be")
+    ended = message_events("m", ["x"]) if asked == "messages" else stream_events("m", ("x",))[:-1]
+    for before in ([], ended[:3], ended):
+        for streamed in ([said], [said[:middle], 0.01, said[middle:]]):
+            pieces = [*before, *streamed]
+            upstream.answer = lambda _: Answered(pieces=pieces, headers=EVENTS)  # noqa: B023
+            body = json.dumps(chat_body(**{"stream": True, **more})).encode()
+            assert b"a4be" not in gateway.request("POST", path, body).body
+    whole = said.removeprefix(b"data: ").rstrip()
+    for status, kind in ((200, "application/json"), (401, "application/json"), (500, "text/plain")):
+        answered = Answered(pieces=[whole[:-9], whole[-9:]], status=status)
+        answered.headers["content-type"] = kind
+        upstream.answer = lambda _: answered  # noqa: B023
+        got = gateway.request("POST", path, json.dumps(chat_body(**more)).encode())
+        assert got.status == status and b"a4be" not in got.body
+    gateway.calls(9)
+    assert [
+        p for p in gateway.store.parent.rglob("*") if p.is_file() and b"a4be" in p.read_bytes()
+    ] == []
+
+
+def test_an_error_event_that_does_not_end_is_masked_where_it_is_let_go_of() -> None:
+    keys = OwnKeys()
+    keys.add(KEY, {}, "")
+    secret = KEY.encode()
+    for at in range(len(secret)):
+        masked = MaskedEvents(keys)
+        begun = b'data: {"error": "' + b"x" * (2**20 - at) + secret[: at + 1]
+        out = masked.feed(begun) + masked.feed(secret[at + 1 :] + b" ...") + masked.rest()
+        assert secret[-6:] not in out and out.endswith(b"*** ..."), at
 
 
 def test_answers_pass_as_they_come_whatever_they_say(gateway: Gateway, upstream: Upstream) -> None:

@@ -154,4 +154,5 @@ def _quoted(word: str) -> str:
     number, or `no`: for one such word all settings would be read slowly."""
     if "'" in word or read_plain(f"{word}: [{word}]\n") == {word: [word]}:
         return word
-    return SingleQuotedScalarString(word)
+    quoted: str = SingleQuotedScalarString(word)
+    return quoted

@@ -16,6 +16,7 @@ from downroute.gateway.completion import error_code, finish_reason, snapshot
 from downroute.gateway.destinations import Destinations
 from downroute.gateway.exchange import Exchange, Live, is_event_stream
 from downroute.gateway.log_lines import say
+from downroute.gateway.own_keys import is_answer
 from downroute.gateway.prices import Prices
 from downroute.gateway.second_opinion import question
 from downroute.gateway.trying import Trying, unasked
@@ -132,16 +133,16 @@ class Asking:
             return await self._read_stream(ask, reply)
         body = await reply.read()
         headers = reply.headers
+        keys = self._destinations.own_keys
         if not good:
-            keys = self._destinations.own_keys
             body, headers = keys.masked(body), keys.masked_headers(headers)
             code = error_code(body)
             error = f"HTTP {reply.status} ({code})" if code else f"HTTP {reply.status}"
             # An answer that is refused is not billed.
             return Exchange(ask.failed(reply.status, error, 0.0), reply.status, headers, body)
         attempt, answers = self._answered(ask, reply.status, ask.call.wire.read_completion(body))
-        if attempt.error is not None:
-            body = self._destinations.own_keys.masked(body)
+        if attempt.error is not None or (keys.quoted_in(body) and not is_answer(body)):
+            body, headers = keys.masked(body), keys.masked_headers(headers)
         return Exchange(
             attempt,
             reply.status,

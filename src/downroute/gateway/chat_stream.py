@@ -19,7 +19,7 @@ LONGEST_EVENT_BYTES = 32 * 2**20
 
 class ChatStream:
     """``reader`` sees every event on its way past and says what the client gets of it. An error
-    that the upstream sends is kept and passed on without our ``keys``."""
+    that the upstream sends, and what cannot be read, is kept and passed on without our ``keys``."""
 
     def __init__(self, reply: UpstreamReply, reader: Reader, keys: OwnKeys) -> None:
         self.reader = reader
@@ -41,7 +41,7 @@ class ChatStream:
             raise self._fault
         if self._undecided:
             events, self._undecided = self._undecided, []
-            return events if self.reader.error is None else self._masked(events)
+            return self._shown(events)
         while not self._over:
             chunk = await self._chunk()
             if chunk is None:
@@ -53,7 +53,7 @@ class ChatStream:
             else:
                 events = [self.reader.take(event) for event in self._splitter.feed(chunk)]
             if events:
-                return events if self.reader.error is None else self._masked(events)
+                return self._shown(events)
             if self._too_long:
                 raise NoReplyError(Fault.BROKEN, "an event of its stream does not end")
         return None
@@ -77,15 +77,21 @@ class ChatStream:
                 self._undecided = events
                 return False
             piece = events[0] if len(events) == 1 else b"".join(events)
+            if self._keys.quoted_in(piece):
+                piece = b"".join(self._shown(events))
             return not piece or send(piece)
 
         await self._reply.flow(take)
 
-    def _masked(self, events: list[bytes]) -> list[bytes]:
+    def _shown(self, events: list[bytes]) -> list[bytes]:
+        """``events`` without our keys, but for pieces of an answer before any error."""
+        failed = self.reader.error is not None
+        masked = self._keys.masked if failed else self._keys.masked_event
+        shown = list(map(masked, events))
         kept = self.reader.kept
-        if kept is not None:
+        if kept is not None and (failed or shown != events):
             kept[:] = map(self._keys.masked, kept)
-        return [self._keys.masked(event) for event in events]
+        return shown
 
     @property
     def _too_long(self) -> bool:

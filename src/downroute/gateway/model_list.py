@@ -9,6 +9,7 @@ from downroute.gateway.destinations import Destinations
 from downroute.gateway.error_reply import UPSTREAM, Refusal
 from downroute.gateway.headers import split, to_client
 from downroute.gateway.message import JSON_TYPE, Reply, Request, path_and_query
+from downroute.gateway.own_keys import is_answer
 from downroute.gateway.refused import refused
 from downroute.gateway.upstream import Fault, NoReplyError, UpstreamClient
 from downroute.gateway.upstreams.address import ANTHROPIC
@@ -77,8 +78,8 @@ class ModelList:
                 address.plain,
             )
             body, headers = await reply.read(), to_client(reply.headers)
-            if reply.status >= 300:
-                keys = self._destinations.own_keys
+            keys = self._destinations.own_keys
+            if reply.status >= 300 or not is_answer(body):
                 body, headers = keys.masked(body), list(keys.masked_headers(headers))
             return Reply(reply.status, headers, body)
         except NoReplyError as fault:

@@ -23,7 +23,7 @@ from downroute.gateway.exchange import is_event_stream, refusal_of, when_again
 from downroute.gateway.headers import split, to_client
 from downroute.gateway.message import Reply, Request
 from downroute.gateway.onward import Onward
-from downroute.gateway.own_keys import MaskedEvents, says_error
+from downroute.gateway.own_keys import MaskedEvents, is_answer
 from downroute.gateway.passed import Passed
 from downroute.gateway.passing import Came, Passing
 from downroute.gateway.prices import Prices
@@ -114,8 +114,9 @@ class Passthrough:
         if head_only:
             headers += [pair for pair in reply.headers if pair[0] == "content-length"]
         if whole is not None:
-            if failed or says_error(whole):
-                whole = keys.masked(whole)
+            masked = keys.masked(whole)
+            if masked != whole and (failed or not is_answer(whole)):
+                whole = masked
             ticket = self._note(passed, reply.status, reply.status, usage=usage_in(whole))
             if await self._written(ticket):
                 return Reply(reply.status, headers, whole)
@@ -125,9 +126,9 @@ class Passthrough:
             return self._note_stream(passed, reply, tail, error)
 
         events = is_event_stream(reply.headers)
-        masked = MaskedEvents(keys) if events and keys else None
+        masking = MaskedEvents(keys) if events and keys else None
         ends_late = self._log.confirms and events
-        body = Onward(reply, over, self._written, ends_late=ends_late, masked=masked)
+        body = Onward(reply, over, self._written, ends_late=ends_late, masked=masking)
         return Reply(reply.status, headers, body)
 
     async def _written(self, ticket: Ticket | None) -> bool:
