@@ -21,6 +21,7 @@ from types import FrameType
 
 from downroute.errors import DownrouteError
 from downroute.gateway.log_lines import say
+from downroute.gateway.transport.last_connections import let_nobody_connect
 from downroute.gateway.transport.server import cannot_listen
 
 READY_S = 30.0
@@ -181,6 +182,7 @@ class Supervisor:
         self._signals.clear()
         # Nobody would answer connections that are still made here; workers close theirs themselves.
         for listener in self._listeners:
+            let_nobody_connect(listener)
             listener.close()
         every = [*self._workers.values(), *self._leaving]
         for worker in every:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -10,6 +12,7 @@ from contextlib import suppress
 import pytest
 
 from downroute.gateway.message import Reply, Request
+from downroute.gateway.transport import server as server_of_transport
 from downroute.gateway.transport.limits import Limits
 from downroute.gateway.transport.server import HttpServer
 
@@ -317,6 +320,42 @@ def test_stopping_answers_those_whom_only_the_kernel_has_taken_yet():
         return said
 
     assert all(b"x-path: /waits" in said for said in talk(with_it))
+
+
+def test_who_comes_after_the_last_was_taken_is_not_reset_with_a_request_sent(monkeypatch):
+    """As on a machine that does something else between the last look and the close."""
+    late: list[socket.socket] = []
+
+    class Listener:
+        def __init__(self, listener: socket.socket) -> None:
+            self._listener = listener
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._listener, name)
+
+        def accept(self):
+            try:
+                return self._listener.accept()
+            except BlockingIOError:
+                client = socket.socket()
+                client.setblocking(False)
+                client.connect_ex(self._listener.getsockname())
+                late.append(client)
+                raise
+
+    copy = server_of_transport._copy
+    monkeypatch.setattr(server_of_transport, "_copy", lambda listener: Listener(copy(listener)))
+
+    async def run() -> None:
+        server = HttpServer(echo)
+        await server.start("127.0.0.1", 0)
+        await server.stop(1)
+
+    asyncio.run(run())
+    (client,) = late
+    with client:
+        select.select([], [client], [], 20)
+        assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
 
 
 def test_stopping_cuts_what_takes_longer_than_its_grace():

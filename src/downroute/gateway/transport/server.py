@@ -17,6 +17,7 @@ from typing import Protocol
 from downroute.errors import DownrouteError
 from downroute.gateway.message import Reply, Request
 from downroute.gateway.transport.connection import Connection
+from downroute.gateway.transport.last_connections import let_nobody_connect
 from downroute.gateway.transport.limits import Limits
 
 _BACKLOG = 2048
@@ -53,6 +54,8 @@ class HttpServer:
         """The loop's time, to the second: cheaper for connections than asking each time."""
         self.stopping = False
         self._listening: _Listening | None = None
+        self._alone = True
+        """No other process serves the same socket."""
         self._sweeping: asyncio.TimerHandle | None = None
         self._quiet: asyncio.Event = asyncio.Event()
 
@@ -77,7 +80,9 @@ class HttpServer:
         return self._started(listening)
 
     async def start_on(self, listener: socket.socket) -> int:
-        """Serve what comes in on a socket that listens already; its port."""
+        """Serve what comes in on a socket that listens already, and that others may serve, too; its
+        port."""
+        self._alone = False
         loop = asyncio.get_running_loop()
         return self._started(
             await loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG)
@@ -111,6 +116,8 @@ class HttpServer:
         listening.close()
         taken: list[socket.socket] = []
         for listener in copies:
+            if self._alone:
+                let_nobody_connect(listener)
             with closing(listener), suppress(OSError):
                 while True:
                     taken.append(listener.accept()[0])
