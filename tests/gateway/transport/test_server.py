@@ -12,7 +12,6 @@ from contextlib import suppress
 import pytest
 
 from downroute.gateway.message import Reply, Request
-from downroute.gateway.transport import server as server_of_transport
 from downroute.gateway.transport.limits import Limits
 from downroute.gateway.transport.server import HttpServer
 
@@ -325,26 +324,19 @@ def test_stopping_answers_those_whom_only_the_kernel_has_taken_yet():
 def test_who_comes_after_the_last_was_taken_is_not_reset_with_a_request_sent(monkeypatch):
     """As on a machine that does something else between the last look and the close."""
     late: list[socket.socket] = []
+    accept = socket.socket.accept
 
-    class Listener:
-        def __init__(self, listener: socket.socket) -> None:
-            self._listener = listener
+    def accept_or_be_late(listener: socket.socket):
+        try:
+            return accept(listener)
+        except BlockingIOError:
+            client = socket.socket()
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+            late.append(client)
+            raise
 
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._listener, name)
-
-        def accept(self):
-            try:
-                return self._listener.accept()
-            except BlockingIOError:
-                client = socket.socket()
-                client.setblocking(False)
-                client.connect_ex(self._listener.getsockname())
-                late.append(client)
-                raise
-
-    copy = server_of_transport._copy
-    monkeypatch.setattr(server_of_transport, "_copy", lambda listener: Listener(copy(listener)))
+    monkeypatch.setattr(socket.socket, "accept", accept_or_be_late)
 
     async def run() -> None:
         server = HttpServer(echo)

@@ -23,14 +23,17 @@ _BEGINNINGS_DROPPED = (
     (0x06, 0, 0, 0xFFFFFFFF),  # keep all of it
 )
 """Of the kernel's packet filter: code, jumps if true and if not, operand."""
+_PROGRAM = ctypes.create_string_buffer(
+    b"".join(struct.pack("HBBI", *step) for step in _BEGINNINGS_DROPPED)
+)
+"""Kept here, since the kernel is told its address alone: compiled, what a function has in hand is
+gone after its last use."""
+_FILTER = struct.pack("@HP", len(_BEGINNINGS_DROPPED), ctypes.addressof(_PROGRAM))
 
 
 def let_nobody_connect(listener: socket.socket) -> None:
     """Pass over whoever begins to connect from now on. Does nothing where the kernel cannot."""
     if sys.platform != "linux":
         return
-    program = b"".join(struct.pack("HBBI", *step) for step in _BEGINNINGS_DROPPED)
-    there = ctypes.create_string_buffer(program, len(program))
-    filters = struct.pack("@HP", len(_BEGINNINGS_DROPPED), ctypes.addressof(there))
     with suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filters)
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER)
