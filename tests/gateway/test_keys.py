@@ -92,6 +92,16 @@ def test_without_keys_in_the_settings_one_is_still_not_let_out(
     assert given == [None, "Bearer sk-the-upstreams-own"]
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings", "/v1/models"])
+def test_neither_is_one_in_the_address(start: Start, upstream: Upstream, path: str) -> None:
+    gateway = start(None, "upstreams: {main: {base_url: 'UPSTREAM?v=1'}}")
+    method, body = (
+        ("GET", b"") if path == "/v1/models" else ("POST", json.dumps(chat_body()).encode())
+    )
+    gateway.request(method, f"{path}?a=1&key={new_key()}&b=2", body)
+    assert upstream.asked[-1].target == f"{path}?a=1&b=2&v=1"
+
+
 def test_a_wrong_or_missing_key_is_told_in_openai_s_words(start: Start, upstream: Upstream) -> None:
     gateway, key = serve(start)
     for wrong in (new_key(), key[:-1], key.upper(), OWN, ADMIN):

@@ -222,6 +222,14 @@ def test_a_key_the_client_brought_itself_is_the_clients_to_see(
     assert gateway.chat(chat_body(), authorization=f"Bearer {KEY}").body == f"Bearer {KEY}".encode()
 
 
+def test_other_headers_that_let_somebody_in_are_secrets_too() -> None:
+    keys = OwnKeys()
+    keys.add(
+        None, {"cookie": "sid=cookie-5512", "x-credential": "credential-5512"}, "session=s-551200"
+    )
+    assert keys.masked(b"sid=cookie-5512 credential-5512 s-551200") == b"*** *** ***"
+
+
 def test_words_that_guard_nothing_are_left_alone_and_the_longer_key_goes_first() -> None:
     keys = OwnKeys()
     keys.add("EMPTY", {"x-org": "organisation", "x-auth": "Bearer abcdefgh"}, "v=20260101-preview")

@@ -21,7 +21,10 @@ from downroute.gateway.sse import EventSplitter, payload
 MASK = "***"
 _SHORTEST = 8
 """A key that is shorter (`EMPTY`, `x`) guards nothing, and may be part of any word."""
-_NAMES_A_SECRET = ("key", "token", "secret", "auth", "password", "signature")
+_NAMES_A_SECRET = (
+    *("key", "token", "secret", "auth", "password", "signature"),
+    *("cookie", "credential", "session"),
+)
 _ERROR = re.compile(rb"""^event: ?error|"error"\s*:\s*[{"]|"type"\s*:\s*"error\"""", re.MULTILINE)
 _LONGEST_HELD = 2**20
 """More of an event that does not end is not held back."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from downroute.config import read_secret
 from downroute.gateway.headers import CREDENTIALS, to_upstream
 from downroute.gateway.kept_headers import KeptHeaders
+from downroute.gateway.keys import PREFIX
 from downroute.gateway.message import Headers
 from downroute.gateway.upstream import Patience
 from downroute.providers.endpoint import endpoint
@@ -51,7 +52,10 @@ class Address:
         return Patience(total_s, own.idle_s, own.first_byte_s, own.connect_s)
 
     def url(self, path: str, asked: str = "") -> str:
-        """Of a ``path`` of this API, ``asked`` with a query of the client's."""
+        """Of a ``path`` of this API, ``asked`` with a query of the client's, in which no key of the
+        gateway's own goes along."""
+        if PREFIX in asked:
+            asked = "&".join([part for part in asked.split("&") if PREFIX not in part])
         return _url(self.base, path, asked, self.query)
 
     def chat_url_with(self, asked: str) -> str:
