@@ -360,6 +360,18 @@ def test_a_client_that_falls_behind_gets_all_of_a_stream_and_the_upstream_waits_
     assert (call.status, call.error) == (200, None)
 
 
+def test_what_we_say_is_no_part_of_an_event_that_its_upstream_did_not_end(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = start()
+    whole = b"".join(stream_events("large", ("bu", "g"))[:-1]).removesuffix(b"\n\n")
+    upstream.answer = lambda _: Answered(pieces=[whole], headers=EVENT_STREAM)
+    got = gateway.chat(chat_body(stream=True, stream_options={"include_usage": True}))
+    said = got.body.removeprefix(whole)
+    assert said.startswith(b"\n\n: x-downroute-cost-usd: ")
+    assert got.body.startswith(whole)
+
+
 def test_an_upstream_that_will_not_be_asked_for_usage_is_asked_without(
     start: Start, upstream: Upstream
 ) -> None:

@@ -42,6 +42,8 @@ class Relay:
         self._begun = False
         self._given = False
         """A piece was given since events were last handed on."""
+        self._open = False
+        """The last piece given does not end its line."""
         self._said_all = False
         self._send: Send | None = None
 
@@ -71,6 +73,7 @@ class Relay:
                 piece = await (self._rest() if events is None else self._piece(events))
                 if piece:
                     self._given = True
+                    self._open = not piece.endswith((b"\n", b"\r"))
                     return piece
             return None
         except NoReplyError as fault:
@@ -109,6 +112,8 @@ class Relay:
         if self._ended:
             return b""
         comment = self._end()
+        if self._open and comment:
+            comment = b"\n\n" + comment
         return comment if await self._written(self._ticket) else self._wire.refused_event(REFUSAL)
 
     async def _failure(self, error: str, refusal: Refusal) -> bytes:
