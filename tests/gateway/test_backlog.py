@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from downroute.gateway.backlog import Backlog, Bound
 
@@ -42,3 +43,25 @@ def test_a_writer_that_is_stuck_is_not_waited_for() -> None:
     taken = sum(backlog.take(n, 0) for n in range(30_000))
     assert taken == Bound().rows
     assert time.monotonic() - began < 2.0, "a turn for each of the last 15,000 would take 4 s"
+
+
+def test_rows_are_handed_over_together_once_the_event_loop_has_done_what_it_is_at() -> None:
+    later: list[Callable[[], None]] = []
+    backlog: Backlog[int] = Backlog(Bound(), later.append)
+    assert backlog.take(1, 10)
+    assert backlog.take(2, 10)
+    assert (backlog.rows, backlog.bytes) == (2, 20), "they count from here on"
+    assert backlog.gathered(0.0, 0.0) == []
+    (hand_over,) = later
+    hand_over()
+    assert backlog.gathered(0.0, 0.0) == [1, 2]
+    assert backlog.take(3, 10)
+    assert len(later) == 2
+
+
+def test_what_the_event_loop_has_not_handed_over_when_it_ends_comes_before_the_end() -> None:
+    backlog: Backlog[int] = Backlog(Bound(), lambda _: None)
+    assert backlog.take(1, 10)
+    backlog.close()
+    assert backlog.gathered(0.0, 0.0) == [1, None]
+    assert not backlog.take(2, 10)

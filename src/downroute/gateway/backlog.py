@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,16 +27,21 @@ class Bound:
 
 
 Item = TypeVar("Item")
+Soon = Callable[[Callable[[], None]], object]
 
 
 class Backlog(Generic[Item]):
     """Rows are counted from `take` until they are `done`: in the queue, and after it. ``rows`` and
-    ``bytes`` are what waits at the moment."""
+    ``bytes`` are what waits at the moment. ``soon`` calls back in the thread that takes rows, once
+    that has done what it is at: to wake the log's thread takes longer than to write a reply, and
+    is done after it."""
 
-    def __init__(self, bound: Bound) -> None:
+    def __init__(self, bound: Bound, soon: Soon | None = None) -> None:
         self.rows = 0
         self.bytes = 0
         self._bound = bound
+        self._soon = soon
+        self._taken: deque[Item] = deque()
         self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._counting = threading.Lock()
         self._closed = False
@@ -54,8 +61,22 @@ class Backlog(Generic[Item]):
                 return False
             self.rows += 1
             self.bytes += size
-            self._items.put(item)
+            if self._soon is None:
+                self._items.put(item)
+                return True
+            self._taken.append(item)
+            first = len(self._taken) == 1
+        if first:
+            self._soon(self._hand_over)
         return True
+
+    def _hand_over(self) -> None:
+        with self._counting:
+            self._put_taken()
+
+    def _put_taken(self) -> None:
+        while self._taken:
+            self._items.put(self._taken.popleft())
 
     def _give_a_turn(self) -> None:
         if time.monotonic() - self._gathered_at < _STUCK_S:
@@ -76,6 +97,7 @@ class Backlog(Generic[Item]):
         with self._counting:
             self._closed = True
             self._closing.set()
+            self._put_taken()
             self._items.put(None)
 
     def gathered(self, timeout_s: float | None, collect_s: float) -> list[Item | None]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from downroute.errors import StoreDownError, StoreError
-from downroute.gateway.backlog import Backlog, Bound
+from downroute.gateway.backlog import Backlog, Bound, Soon
 from downroute.gateway.call_row import CallRow, finished_call
 from downroute.gateway.confirmations import REFUSAL, UNWRITTEN, Confirmations, Ticket
 from downroute.gateway.log_lines import Seldom, say
@@ -38,7 +38,8 @@ Observer = Callable[[CallRow, Call], None]
 
 class CallLog:
     """``open_store`` is called until it succeeds. ``keep`` says what of a call's words is kept.
-    With ``confirmations`` replies wait until their rows are on disk."""
+    With ``confirmations`` replies wait until their rows are on disk; without, ``soon`` may be what
+    lets a reply go out before the log's thread is woken (`Backlog`)."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class CallLog:
         bound: Bound | None = None,
         observers: Sequence[Observer] = (),
         confirmations: Confirmations | None = None,
+        soon: Soon | None = None,
     ) -> None:
         self.lost = 0
         """Rows that will never be in the store."""
@@ -60,7 +62,7 @@ class CallLog:
         self._prices = prices
         self._sample = QuestionSample()
         self._observers = observers
-        self._backlog: Backlog[_Item] = Backlog(bound or Bound())
+        self._backlog: Backlog[_Item] = Backlog(bound or Bound(), soon)
         self._losing = threading.Lock()
         self._seldom = Seldom()
         self._calls: list[tuple[Call, int]] = []
