@@ -138,6 +138,26 @@ def test_hints_and_what_is_between_two_ends_only_do_not_reach_the_upstream() -> 
     assert onward == [("authorization", "Bearer client"), ("openai-organization", "org")]
 
 
+def test_what_a_client_names_as_meant_for_the_gateway_only_goes_no_further() -> None:
+    hints, onward = split(
+        [
+            ("connection", "Keep-Alive, X-Debug"),
+            ("connection", "x-downroute-task ,x-trace"),
+            ("x-debug", "1"),
+            ("x-trace", "2"),
+            ("x-downroute-task", "triage"),
+            ("user-agent", "u"),
+        ]
+    )
+    assert onward == [("user-agent", "u")]
+    assert hints.task == "triage", "the gateway itself may read them"
+
+
+def test_what_an_upstream_names_as_meant_for_the_gateway_only_goes_no_further() -> None:
+    said = [("connection", "close, X-Node"), ("x-node", "7"), ("x-request-id", "r")]
+    assert to_client(said) == [("x-request-id", "r")]
+
+
 @pytest.mark.parametrize("value", ["", "0", "false", " False "])
 def test_a_bypass_that_says_no_is_none(value: str) -> None:
     assert not split([("x-downroute-bypass", value)])[0].bypass

@@ -41,6 +41,8 @@ _NOT_SENT_UP: Final = _HOP_BY_HOP | {
 _NOT_SENT_BACK: Final = _HOP_BY_HOP | {"content-length", "content-encoding", "alt-svc"}
 CREDENTIALS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
 """What clients send their keys in."""
+_USUAL_OPTIONS: Final = frozenset({"keep-alive", "close", "Keep-Alive", "Close"})
+"""Options of a connection that name no header anybody would see."""
 _LONGEST_VALUE: Final = 500
 _NONE: Mapping[str, str] = {}
 
@@ -80,6 +82,7 @@ def _split(headers: Headers) -> tuple[Hints, Headers]:
     task = session = request_id = None
     bypass = False
     onward = KeptHeaders()
+    only_here = _named_by_connection(headers)
     for name, value in headers:
         if name in _NOT_SENT_UP:
             if name == SESSION:
@@ -89,11 +92,22 @@ def _split(headers: Headers) -> tuple[Hints, Headers]:
                 task = value.strip() or None
             elif name == "x-downroute-bypass":
                 bypass = value.strip().lower() not in ("", "0", "false")
-        elif PREFIX not in value:
+        elif PREFIX not in value and name not in only_here:
             onward.append((name, value))
             if name == REQUEST_ID:
                 request_id = safe(value.strip()) or None
     return Hints(task, bypass, session, request_id), onward
+
+
+def _named_by_connection(headers: Headers) -> set[str]:
+    """The headers that are meant for whoever is asked only, not for those behind it (RFC 9110,
+    section 7.6.1)."""
+    return {
+        option.strip().lower()
+        for name, value in headers
+        if name == "connection"
+        for option in value.split(",")
+    }
 
 
 def named(headers: Headers, request_id: str) -> list[tuple[str, str]]:
@@ -125,9 +139,14 @@ def to_upstream(
 
 def to_client(headers: Headers) -> list[tuple[str, str]]:
     """Those of an upstream's headers that are true of our reply too."""
-    return [
+    kept = [
         pair for pair in headers if pair[0] not in _NOT_SENT_BACK and not pair[0].startswith(OWN)
     ]
+    for name, value in headers:
+        if name == "connection" and value not in _USUAL_OPTIONS:
+            only_here = _named_by_connection(headers)
+            return [pair for pair in kept if pair[0] not in only_here]
+    return kept
 
 
 def safe(value: str) -> str:
