@@ -142,15 +142,16 @@ def test_what_a_client_names_as_meant_for_the_gateway_only_goes_no_further() -> 
     hints, onward = split(
         [
             ("connection", "Keep-Alive, X-Debug"),
-            ("connection", "x-downroute-task ,x-trace"),
+            ("connection", "x-downroute-task ,x-trace, x-request-id"),
             ("x-debug", "1"),
             ("x-trace", "2"),
+            ("x-request-id", "r-1"),
             ("x-downroute-task", "triage"),
             ("user-agent", "u"),
         ]
     )
     assert onward == [("user-agent", "u")]
-    assert hints.task == "triage", "the gateway itself may read them"
+    assert (hints.task, hints.request_id) == ("triage", "r-1"), "the gateway itself reads them"
 
 
 def test_what_an_upstream_names_as_meant_for_the_gateway_only_goes_no_further() -> None:

@@ -92,10 +92,11 @@ def _split(headers: Headers) -> tuple[Hints, Headers]:
                 task = value.strip() or None
             elif name == "x-downroute-bypass":
                 bypass = value.strip().lower() not in ("", "0", "false")
-        elif PREFIX not in value and name not in only_here:
-            onward.append((name, value))
+        elif PREFIX not in value:
             if name == REQUEST_ID:
                 request_id = safe(value.strip()) or None
+            if name not in only_here:
+                onward.append((name, value))
     return Hints(task, bypass, session, request_id), onward
 
 

@@ -124,14 +124,14 @@ async def gateway(
     if settings.telemetry.otlp is not None:
         tracing, spans = Tracing(settings.telemetry.sample), Spans(settings.telemetry, names)
         observers.append(spans.export)
-    in_time = settings.log.durability == "sync"
+    rows_first = settings.log.durability == "sync"
     log = CallLog(
         store_opener(settings),
         known,
         keeping(settings),
         observers=observers,
-        confirmations=Confirmations() if in_time else None,
-        soon=None if in_time else asyncio.get_running_loop().call_soon,
+        confirmations=Confirmations() if rows_first else None,
+        soon=None if rows_first else asyncio.get_running_loop().call_soon,
     )
     file = PolicyFile(policy, log.serve_policy, lambda: config.settings)
     file.load()
