@@ -332,6 +332,9 @@ def test_the_image_s_command_serves_on_a_root_that_cannot_be_written_and_is_foun
     serve = [replaced(argument) for argument in json.loads(last("CMD"))]
     user = last("USER").split(":")[0]
     sandbox = ("bwrap", "--ro-bind", "/", "/", "--tmpfs", "/tmp", "--dev", "/dev")
+    root = str(Path(__file__).parents[1])
+    for folder in {root, sys.prefix, sys.base_prefix}:  # which an empty /tmp may have hidden
+        sandbox += ("--ro-bind", folder, folder)
     sandbox += ("--ro-bind", str(settings), str(settings), "--bind", str(state), str(state))
     sandbox += ("--unshare-user", "--uid", user, "--gid", user, "--die-with-parent")
     if subprocess.run([*sandbox, "true"], capture_output=True).returncode != 0:

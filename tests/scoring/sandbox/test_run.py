@@ -5,6 +5,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sysconfig
+import tempfile
 import time
 from pathlib import Path
 
@@ -101,6 +103,25 @@ print(run.ended, run.why, run.stdout)
     if "ModuleNotFoundError" in done.stderr or "SyntaxError" in done.stderr:
         pytest.skip("the checkout is out of their reach")
     assert "finished" in done.stdout and "65534 True 0000000000000000 1" in done.stdout, done
+
+
+def test_packages_of_an_environment_that_was_made_in_tmp_are_there(monkeypatch):
+    get_path = sysconfig.get_path
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        packages = Path(folder, "lib")
+        packages.mkdir()
+        Path(packages, "made_in_tmp.py").write_text("WORD = 'found'")
+        Path(folder).chmod(0o755)
+        Path(folder, "secret").write_text("secret")
+        monkeypatch.setattr(
+            sysconfig,
+            "get_path",
+            lambda name: str(packages) if name == "platlib" else get_path(name),
+        )
+        assert printed("import made_in_tmp\nprint(made_in_tmp.WORD)") == "found"
+        for path, mode in ((packages / "made_in_tmp.py", "w"), (Path(folder, "secret"), "r")):
+            assert attempt(f"open({str(path)!r}, {mode!r})") in ("OSError", "FileNotFoundError")
+        assert printed("open('/tmp/own', 'w').write('x')\nprint(open('/tmp/own').read())") == "x"
 
 
 def test_files_outside_are_not_there(tmp_path):

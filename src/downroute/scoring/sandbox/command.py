@@ -88,13 +88,14 @@ def _mounts(limits: Limits) -> list[str]:
             mounts += ["--ro-bind", name, name]
     for name in _SETTINGS:
         mounts += ["--ro-bind-try", name, name]
+    mounts += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    mounts += ["--size", str(limits.tmp_mb * MB), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
+    # After the empty /tmp, which would hide an environment that was made there.
     for folder in _outside_usr([sys.base_prefix, *package_folders()]):
         # bubblewrap makes folders on the way for its own eyes only.
         for parent in reversed(folder.parents[:-1]):
             mounts += ["--perms", "0755", "--dir", str(parent)]
         mounts += ["--ro-bind", str(folder), str(folder)]
-    mounts += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    mounts += ["--size", str(limits.tmp_mb * MB), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
     return [*mounts, "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
 
 
