@@ -67,6 +67,6 @@ def _seconds(text: str | None) -> float | None:
 def _instant(text: str | None) -> float | None:
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year, or an hour, of twenty digits
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

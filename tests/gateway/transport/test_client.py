@@ -105,13 +105,19 @@ def test_interim_replies_are_passed_over():
     assert ask(saying(early + OK), read) == (200, b"ok")
 
 
-@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+@pytest.mark.parametrize("status", [b"204 No Content", b"205 Reset Content", b"304 Not Modified"])
 def test_a_reply_without_a_body_ends_with_its_head(status):
     async def twice(client, url):
         return [await read(client, url), await read(client, url)]
 
     answers = ask(saying(b"HTTP/1.1 " + status + b"\r\n\r\n", close=False), twice)
     assert [a[1] for a in answers] == [b"", b""]
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_the_body_of_a_reply_that_may_have_none_is_dropped(framing):
+    said = b"HTTP/1.1 205 Reset Content\r\n" + FRAMINGS[framing]
+    assert ask(saying(said), read) == (205, b"")
 
 
 def test_head_waits_for_no_body():
@@ -129,6 +135,7 @@ def test_head_waits_for_no_body():
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", "in the middle"),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhal", "in the middle"),
         (b"SSH-2.0-OpenSSH\r\n", "no HTTP"),
+        (b"HTTP/1.1 099 Less\r\ncontent-length: 0\r\n\r\n", "no HTTP"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok", "no HTTP"),
         (b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000, "no HTTP"),
         (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nnot gzip", "unpacked"),

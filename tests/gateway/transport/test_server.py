@@ -301,6 +301,18 @@ def test_a_status_without_a_body_has_no_chunks():
     assert pieces.closed
 
 
+@pytest.mark.parametrize("body", [b"never", Pieces([b"never"])], ids=["whole", "stream"])
+def test_a_status_whose_end_clients_look_for_says_that_it_is_empty(body):
+    async def reset(request: Request) -> Reply:
+        return await echo(request) if request.path == "/2" else Reply(205, [], body)
+
+    first = b"GET /1 HTTP/1.1\r\n" + HOST + b"\r\n"
+    said = talk(sending(first + b"GET /2 HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n"), reset)
+    head, _, rest = said.partition(b"\r\n\r\n")
+    assert b"content-length: 0" in head and b"transfer-encoding" not in head
+    assert rest.startswith(b"HTTP/1.1 200 ")
+
+
 def test_stopping_answers_those_whom_only_the_kernel_has_taken_yet():
     async def with_it(reader, writer, server):
         address = writer.get_extra_info("peername")

@@ -16,7 +16,7 @@ from downroute.gateway.error_reply import Refusal
 from downroute.gateway.log_lines import say
 from downroute.gateway.message import Reply, Request, Send, Stream
 from downroute.gateway.transport.incoming import Incoming
-from downroute.gateway.transport.reply_head import has_body, reply_head
+from downroute.gateway.transport.reply_head import empty_framing, has_body, reply_head
 from downroute.gateway.transport.request_parser import RequestParser
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
         elif has_body(reply.status):
             framing = f"content-length: {len(body)}\r\n{framing}"
         else:
-            body = b""
+            framing, body = empty_framing(reply.status) + framing, b""
         head = reply_head(reply.status, reply.headers, framing)
         if self._transport is not None:
             self._transport.write(head if head_only else head + body)
@@ -260,7 +260,8 @@ class Connection(asyncio.Protocol):
         chunked = incoming.chunks
         silent = incoming.head_only or not has_body(reply.status)
         if not has_body(reply.status):
-            pass  # an empty body has no chunks either (RFC 9112, 6.1)
+            # An empty body has no chunks either (RFC 9112, 6.1).
+            framing = empty_framing(reply.status) + framing
         elif chunked:
             framing = f"transfer-encoding: chunked\r\n{framing}"
         elif not self._last:

@@ -18,6 +18,12 @@ def has_body(status: int) -> bool:
     return status >= 200 and status not in BODILESS
 
 
+def empty_framing(status: int) -> str:
+    """How a client is told of a status without a body that there is none, where it would look for
+    one: 204 and 304 say so by themselves, 205 does not (RFC 9112, 6.3)."""
+    return "content-length: 0\r\n" if status == HTTPStatus.RESET_CONTENT else ""
+
+
 def reply_head(status: int, headers: Headers, framing: str) -> bytes:
     """Status line, ``headers`` and ``framing`` (whole lines of its own), up to the empty line.
 

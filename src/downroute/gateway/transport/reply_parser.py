@@ -10,6 +10,8 @@ from downroute.gateway.transport.plain_head import plain_head
 from downroute.gateway.transport.request_parser import header_name
 
 _LONGEST_HEAD = 128 * 1024
+_RESET_CONTENT = 205
+"""Has no content (RFC 9110, 15.3.6), but is framed like what has some (RFC 9112, 6.3)."""
 
 
 class ReplyParser:
@@ -130,13 +132,15 @@ class ReplyParser:
         if 100 <= status < 200:
             self._interim = True  # 100 Continue, 103 Early Hints: the reply itself is to come
             return
+        if status < 100:
+            raise ValueError("no status")
         self.status = status
         self.head = True
-        if self._head_only:
+        if self._head_only or (status == _RESET_CONTENT and not self._framed):
             self.whole = True
 
     def on_body(self, piece: bytes) -> None:
-        if not self.whole:
+        if not self.whole and self.status != _RESET_CONTENT:
             self.pieces.append(piece)
 
     def on_message_complete(self) -> None:
