@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 
+from downroute.gateway import chat_stream
 from downroute.gateway.sse import HEARTBEAT
 from downroute.records import Purpose
 
@@ -255,6 +256,28 @@ def test_a_stream_that_just_stops_is_no_answer(start: Start, upstream: Upstream)
     assert b'"error"' in gateway.chat(chat_body(stream=True)).body
     upstream.answer = lambda _: stream("large", done=False)
     assert b'"error"' not in gateway.chat(chat_body(stream=True)).body
+
+
+@pytest.mark.parametrize("policy", [None, CASCADE])
+@pytest.mark.parametrize("then", [[60.0], [b": alive\n\n", 0.1] * 600], ids=["nothing", "comments"])
+def test_who_has_had_the_end_mark_does_not_wait_for_an_upstream_that_does_not_hang_up(
+    start: Start,
+    upstream: Upstream,
+    policy: str | None,
+    then: list[bytes | float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chat_stream, "AFTER_THE_END_S", 0.2)
+    gateway = start(policy)
+    sent = stream_events("large", ("bil", "ling"))
+    upstream.answer = lambda _: Answered(pieces=[*sent, *then], headers=EVENT_STREAM)
+    began = time.monotonic()
+    body = gateway.chat(chat_body(stream=True), "triage").body
+    assert time.monotonic() - began < PATIENCE_S / 2
+    assert b"data: [DONE]" in body and b'"error"' not in body
+    (call,) = gateway.calls(1)
+    assert (call.error, call.cost_usd is None) == (None, False)
+    wait_until(lambda: upstream.asked[0].cancelled)
 
 
 @pytest.mark.parametrize("policy", [SWITCH, CASCADE])

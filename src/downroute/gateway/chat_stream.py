@@ -15,6 +15,9 @@ from downroute.gateway.wire import Reader
 
 LONGEST_EVENT_BYTES = 32 * 2**20
 """A stream is given up in the middle of an event that is longer: nobody can hold it."""
+AFTER_THE_END_S = 1.0
+"""How long an upstream may take to end its reply once it has said the stream's end mark: its
+connection can then be used again, and nobody waits who has had all of the answer."""
 
 
 class ChatStream:
@@ -27,7 +30,7 @@ class ChatStream:
         self._keys = keys
         self._chunks = reply.chunks()
         self._splitter = EventSplitter()
-        self._over = False
+        self._over = self._hurried = False
         self._undecided: list[bytes] = []
         self._fault: Exception | None = None
 
@@ -99,6 +102,9 @@ class ChatStream:
 
     async def _chunk(self) -> bytes | None:
         """The next bytes. What goes wrong after the end mark is no harm any more."""
+        if self.reader.done and not self._hurried:
+            self._hurried = True
+            self._reply.hurry(AFTER_THE_END_S)
         try:
             return await anext(self._chunks, None)
         except NoReplyError:

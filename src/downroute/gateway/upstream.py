@@ -89,6 +89,10 @@ class UpstreamReply(Protocol):
         come, until it says that it takes no more, or nothing more comes. Raises as `read` does."""
         ...
 
+    def hurry(self, within_s: float) -> None:
+        """All that is wanted is here: wait so long at most for what is still to come."""
+        ...
+
     def close(self) -> None:
         """Give the connection up, in the middle of the body too. Harmless when it is over."""
         ...

@@ -133,6 +133,11 @@ class UpstreamExchange:
         finally:
             self._flows_to = None
 
+    def hurry(self, within_s: float) -> None:
+        if self._connection is not None:
+            self._until = min(self._until, self._loop.time() + within_s)
+            self._watched(self.deadline)
+
     def close(self) -> None:
         self._parser.close()
         connection, self._connection = self._connection, None

@@ -76,6 +76,7 @@ class TakenReply:
         self.read = reply.read
         self.chunks = reply.chunks
         self.flow = reply.flow
+        self.hurry = reply.hurry
         self._reply = reply
         self._turns: Turns | None = turns
 
